@@ -1,0 +1,266 @@
+//! What can be said on the command line. The help texts here are the reference: completions and manual
+//! pages are made from them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::values;
+
+/// One honest health answer for hosts that run OpenClaw gateways.
+#[derive(Debug, Parser)]
+#[command(name = "readyd", version, about, arg_required_else_help = true, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub place: Place,
+    /// Print JSON, for machines to read
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Where the configuration and the running daemon are.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Place {
+    /// Configuration file [default: $READYD_CONFIG, ./readyd.yaml, the XDG place, /etc/readyd/readyd.yaml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Control socket of the running daemon [default: by the configuration, /run/readyd, the XDG place]
+    #[arg(long, global = true, value_name = "SOCKET")]
+    pub socket: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch this host and serve the answer
+    Serve,
+    /// Ask everything once, in this process, and say the verdict with the exit code (0/1/2/3)
+    ///
+    /// Left out is what only a running daemon knows: webhook failures (probe webhook-digest), its own store
+    /// (store) and its standing links to the gateways (gateway-link). `--daemon` takes the running daemon's
+    /// answer, which has them.
+    Check(Check),
+    /// Show what the running daemon says: verdict, reasons, checks
+    Status(Status),
+    /// Show the last change of the verdict and the findings that made it
+    Why,
+    /// Show webhook failures by endpoint and family
+    Digest(Digest),
+    /// Report webhook deliveries, one by flags or many as NDJSON on standard input
+    Emit(Emit),
+    /// Explain one check: evidence, history, cause, what to do
+    Explain(Explain),
+    /// Show what the verdict would be without some checks
+    Simulate(Simulate),
+    /// List, show or run probes
+    #[command(subcommand)]
+    Probe(Probe),
+    /// Put a tenant into maintenance, end it, or list what is in force
+    #[command(subcommand)]
+    Maintenance(Maintenance),
+    /// Take this node (or one tenant) out of rotation
+    Drain(Drain),
+    /// Put this node (or one tenant) back into rotation
+    Undrain(Undrain),
+    /// Read the configuration and the tenants' fragments anew
+    Reload,
+    /// Check, show or explain the configuration
+    #[command(subcommand)]
+    Config(Config),
+    /// Write a redacted snapshot of everything readyd knows, for a ticket
+    Bundle(Bundle),
+    /// Run a daemon in a temporary directory with a day of webhook trouble
+    Demo(Demo),
+    /// Print completions for a shell
+    Completions { shell: clap_complete::Shell },
+    /// Print the manual page, or write one per command into a directory
+    Man {
+        #[arg(value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+    /// One line with performance data, as a Nagios plugin
+    Nagios,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Only this tenant's checks (and the node's)
+    #[arg(long, value_name = "TENANT")]
+    pub tenant: Option<String>,
+    /// Only this probe
+    #[arg(long, value_name = "PROBE")]
+    pub probe: Option<String>,
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// The same as --format json
+    #[arg(long)]
+    pub json: bool,
+    /// Take the answer of the running daemon instead of asking anew
+    #[arg(long)]
+    pub daemon: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Only this tenant
+    #[arg(value_name = "TENANT")]
+    pub tenant: Option<String>,
+    /// Show every check, not only those that are not ok
+    #[arg(long, short)]
+    pub all: bool,
+    /// Stay, and redraw as things change
+    #[arg(long, short)]
+    pub watch: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Digest {
+    /// sliding, last, or the start of an aligned window such as 2026-11-20T07:25:00Z
+    #[arg(long, default_value = "sliding", value_name = "WINDOW", value_parser = values::window)]
+    pub window: String,
+    #[arg(long, value_name = "TENANT")]
+    pub tenant: Option<String>,
+    /// Rows at most
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub limit: u16,
+}
+
+#[derive(Debug, Args)]
+pub struct Emit {
+    /// Tenant of one event; without it NDJSON is read from standard input
+    #[arg(long, value_name = "TENANT", requires = "endpoint")]
+    pub tenant: Option<String>,
+    /// An id or a URL (its user info, query and fragment are not kept)
+    #[arg(long, value_name = "ENDPOINT", requires = "tenant")]
+    pub endpoint: Option<String>,
+    /// HTTP status of the delivery
+    #[arg(long, conflicts_with = "kind", value_parser = clap::value_parser!(u16).range(100..=599))]
+    pub status: Option<u16>,
+    /// Why there was no HTTP status
+    #[arg(long, value_parser = ["timeout", "connect", "tls", "dns", "blocked", "other"])]
+    pub kind: Option<String>,
+    /// Error text, one line; secrets in it are redacted
+    #[arg(long)]
+    pub error: Option<String>,
+    #[arg(long)]
+    pub attempt: Option<u32>,
+    #[arg(long, value_name = "ID")]
+    pub request_id: Option<String>,
+    #[arg(long, value_name = "ID")]
+    pub task_id: Option<String>,
+    /// Send the event this many times
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub count: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A check such as `disk` or `doctor@acme`
+    #[arg(value_name = "CHECK[@TENANT]")]
+    pub check: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// A check that would not exist; may be repeated
+    #[arg(long, value_name = "CHECK[@TENANT]", required = true)]
+    pub without: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Probe {
+    /// List the probes of this configuration
+    List,
+    /// Show one probe with every default filled in
+    Show { probe: String },
+    /// Ask one check once, in this process, and show all it found
+    ///
+    /// The checks of webhook-digest, store and gateway-link are not asked: only the running daemon knows them
+    /// (`readyd explain`).
+    Run {
+        /// A check such as `disk` or `doctor@acme`
+        #[arg(value_name = "CHECK[@TENANT]")]
+        check: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Maintenance {
+    /// From now on the tenant's findings count nothing; it stays in rotation
+    Start {
+        tenant: String,
+        /// For how long, such as 30m or 2h
+        #[arg(long = "for", value_name = "DURATION", value_parser = values::duration)]
+        duration: String,
+        #[arg(long, value_parser = values::reason)]
+        reason: String,
+        #[arg(long)]
+        ticket: Option<String>,
+    },
+    /// End it before its time
+    End { tenant: String },
+    /// List what is in force
+    List,
+}
+
+#[derive(Debug, Args)]
+pub struct Drain {
+    /// One tenant; without it the whole node
+    pub tenant: Option<String>,
+    #[arg(long, value_parser = values::reason)]
+    pub reason: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Undrain {
+    /// One tenant; without it the whole node
+    pub tenant: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Say what is wrong with the configuration, and how long each check takes to notice
+    Check,
+    /// Print the configuration in force, every default filled in
+    Show,
+    /// Name the file and line that set a value of a tenant
+    Explain {
+        tenant: String,
+        /// Such as endpoints.crm.budget
+        key: String,
+    },
+    /// Print a JSON Schema for editors
+    Schema {
+        /// Of a file in probes.d, instead of the config file
+        #[arg(long)]
+        probe: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Bundle {
+    /// Where to write it; `-` for standard output [default: readyd-bundle-NODE-TIME.json]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Listen here [default: 127.0.0.1:9099, or a free port]
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<std::net::SocketAddr>,
+    /// End by itself after this many seconds [default: stay until interrupted]
+    #[arg(long, value_name = "SECONDS")]
+    pub seconds: Option<u64>,
+}

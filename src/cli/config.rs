@@ -1,0 +1,99 @@
+//! Shell: `readyd config`: what is wrong, what is in force, and where a value comes from.
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, anyhow};
+use serde_json::{Value, json};
+
+use crate::config::load::{self, Loaded, Options};
+use crate::config::{schema, show};
+use crate::words::TenantName;
+use crate::{clock, config::problem::Problems};
+
+use super::Outcome;
+use super::arguments::{Config, Place};
+
+pub fn run(place: &Place, command: &Config, as_json: bool) -> Outcome {
+    match command {
+        Config::Check => check(place, as_json),
+        Config::Show => {
+            let shown = shown(place)?;
+            if as_json {
+                println!("{shown:#}");
+            } else {
+                print!("{}", show::to_yaml(&shown));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Config::Explain { tenant, key } => explain(place, tenant, key, as_json),
+        Config::Schema { probe } => {
+            let schema = match probe {
+                true => schema::declaration_schema(),
+                false => schema::config_schema(),
+            };
+            println!("{schema:#}");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The configuration of this command line.
+///
+/// # Errors
+/// Every problem of every file, each with its place.
+pub fn loaded(place: &Place) -> anyhow::Result<Loaded> {
+    load::load(&options(place), clock::instant()).map_err(told)
+}
+
+/// What the environment and `--config` say.
+pub fn options(place: &Place) -> Options {
+    Options::from_environment(place.config.clone())
+}
+
+/// The configuration in force, every default filled in; it names secrets' files, never their content.
+pub fn shown(place: &Place) -> anyhow::Result<Value> {
+    Ok(show::show(&loaded(place)?.config))
+}
+
+fn check(place: &Place, as_json: bool) -> Outcome {
+    let report = loaded(place)?.config.report();
+    if as_json {
+        let checks: Vec<Value> = report
+            .checks
+            .iter()
+            .map(|notice| json!({"check": notice.check.to_string(), "notices_within_seconds": notice.within.as_secs_f64()}))
+            .collect();
+        println!(
+            "{:#}",
+            json!({"ok": report.errors.is_empty(), "errors": report.errors, "warnings": report.warnings, "checks": checks})
+        );
+    } else {
+        print!("{report}");
+    }
+    Ok(ExitCode::from(u8::from(!report.errors.is_empty())))
+}
+
+fn explain(place: &Place, tenant: &str, key: &str, as_json: bool) -> Outcome {
+    let loaded = loaded(place)?;
+    let name = TenantName::parse(tenant).with_context(|| format!("{tenant:?} is not a tenant name"))?;
+    let origins = loaded
+        .sources
+        .explain(&loaded.config, &name, key)
+        .map_err(|why| anyhow!(why))?;
+    if as_json {
+        let all: Vec<Value> = origins
+            .iter()
+            .map(|origin| json!({"key": origin.key, "value": origin.value, "set_by": origin.set_by}))
+            .collect();
+        println!("{:#}", Value::from(all));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for origin in origins {
+        println!("{} = {}  ({})", origin.key, origin.value, origin.set_by);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(problems: Problems) -> anyhow::Error {
+    anyhow!("the configuration is not valid:\n{problems}")
+}

@@ -1,0 +1,9 @@
+//! The engine as timelines: a world in virtual time that answers its orders and keeps what it hands over.
+
+mod histories;
+mod operations;
+mod reload;
+mod resume;
+mod store;
+mod walk;
+mod world;

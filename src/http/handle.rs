@@ -1,0 +1,418 @@
+//! Shell: one request from actix to a reply and back.
+#![expect(clippy::disallowed_methods, reason = "shell: how long a request took")]
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::web::{Bytes, Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, rt, web};
+use tokio::sync::{mpsc, oneshot};
+
+use super::access::{Credentials, Standing};
+use super::reply::Reply;
+use super::route::{self, Found, Missed, Route, Surface};
+use super::site::{self, HistoryQuery, Site};
+use super::{body, control};
+use crate::account;
+use crate::clock;
+use crate::digest::answer::{Query, Which, answer, answer_window};
+use crate::digest::window_view;
+use crate::engine::Command;
+
+/// How long an answer from the main loop or the disk is awaited.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the system may think about who the operator is; it may ask a directory server.
+const NAME_PATIENCE: Duration = Duration::from_millis(500);
+/// The same for events, whose commit is awaited for 5 s, and then for 2 s that they are shown: what came of it is for
+/// that side to say.
+const EVENTS_PATIENCE: Duration = Duration::from_secs(8);
+/// How long a body on `control.sock` may take to arrive.
+const BODY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where a connection came in: actix keeps one with each.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Door {
+    /// The address that is listened on, not the client's.
+    Public { listen: SocketAddr },
+    /// `None`: the system did not say who it is.
+    Control { uid: Option<u32> },
+}
+
+type Pairs = Vec<(String, String)>;
+
+/// Answers one request, and measures it.
+pub(super) async fn serve(request: HttpRequest, payload: Payload, site: Data<Site>) -> HttpResponse {
+    let begun = Instant::now();
+    let Some(door) = request.conn_data::<Door>().copied() else {
+        return HttpResponse::InternalServerError().finish();
+    };
+    let (label, response) = respond(&request, payload, &site, door).await;
+    site.parts
+        .metrics
+        .answered(label, response.status().as_u16(), begun.elapsed());
+    response
+}
+
+async fn respond(
+    request: &HttpRequest,
+    payload: Payload,
+    site: &Data<Site>,
+    door: Door,
+) -> (&'static str, HttpResponse) {
+    let surface = match door {
+        Door::Public { .. } => Surface::Public,
+        Door::Control { .. } => Surface::Control,
+    };
+    let standing = standing(request, site, door);
+    let found = route::find(request.method(), request.path(), surface);
+    let (label, anybody) = match &found {
+        Ok(found) => (found.pattern, found.route.answers_anybody()),
+        Err(Missed::NotAllowed { pattern, .. }) => (*pattern, false),
+        Err(Missed::NotFound) => (route::OTHER, false),
+    };
+    if let (false, Some(refusal)) = (anybody, refusal(standing)) {
+        return (label, send(refusal, request));
+    }
+    let Found { route, .. } = match found {
+        Ok(found) => found,
+        Err(missed) => return (label, send(miss(&missed, request, surface), request)),
+    };
+    if surface == Surface::Public && declares_body(request) {
+        let reply = Reply::problem(
+            413,
+            "this listener takes no request bodies",
+            "state is changed on control.sock",
+        );
+        return (label, send(reply, request));
+    }
+    let Ok(web::Query(pairs)) = web::Query::<Pairs>::from_query(request.query_string()) else {
+        let reply = Reply::problem(400, "the query cannot be read", "write it as ?key=value&key=value");
+        return (label, send(reply, request));
+    };
+    let reply = match (route, door) {
+        (Route::Stream, _) => return (label, stream(request, site)),
+        (Route::Digest, _) => webhook_digest(site, &pairs).await,
+        (Route::History, _) => history(site, &pairs).await,
+        (route, Door::Control { uid }) if changes(route) => change(route, site, uid, &pairs, payload).await,
+        (route, _) => read(route, request, site, standing, &pairs),
+    };
+    (label, send(reply, request))
+}
+
+/// Questions that are answered from memory at once.
+fn read(route: Route<'_>, request: &HttpRequest, site: &Site, standing: Standing, pairs: &Pairs) -> Reply {
+    let accept = text_header(request, header::ACCEPT);
+    match route {
+        Route::Ready { tenant } => site::ready(site, tenant, pairs, accept, standing),
+        Route::Livez => site::livez(site, standing),
+        Route::Startupz => site::startupz(site),
+        Route::Metrics => site::metrics(site),
+        Route::Status => Reply::json(site.parts.board.read().status()),
+        Route::Checks => {
+            let published = site.parts.board.read();
+            Reply::json(body::checks(published.snapshot.checks.iter(), published.snapshot.made))
+        }
+        Route::Check { probe, tenant } => site::check(site, probe, tenant),
+        Route::Operations => Reply::json(body::operations(&site.parts.board.read().snapshot)),
+        // Handled before, or not on this surface.
+        _ => Reply::problem(404, "there is nothing here", "GET /v1/status"),
+    }
+}
+
+async fn webhook_digest(site: &Data<Site>, pairs: &Pairs) -> Reply {
+    let query = match Query::parse(pairs) {
+        Ok(query) => query,
+        Err(why) => {
+            let hint = "known: window=sliding|last|2026-11-20T07:25:00Z, tenant=, limit=, scope=local";
+            return Reply::problem(400, &why.to_string(), hint);
+        }
+    };
+    let now = clock::now();
+    let missing = {
+        let published = site.parts.board.read();
+        let snapshot = &published.snapshot;
+        match answer(&snapshot.digest, &query, &snapshot.node, now) {
+            Ok(answer) => return Reply::json(body::json(&answer)),
+            Err(missing) => missing,
+        }
+    };
+    let shown = |window| {
+        let published = site.parts.board.read();
+        let snapshot = &published.snapshot;
+        let answer = answer_window(&snapshot.digest, &window, &query, &snapshot.node, now);
+        Reply::json(body::json(&answer))
+    };
+    let read = site.parts.window.clone();
+    match blocking(move || read(missing.start)).await {
+        Ok(Some(window)) => shown(window),
+        // There is always a last closed window: a node that has just begun has counted nothing in it.
+        Ok(None) if query.window == Which::Last => shown(window_view(missing.start, &[])),
+        Ok(None) => Reply::problem(404, &missing.to_string(), "window=last is the last closed window"),
+        Err(reply) => reply,
+    }
+}
+
+async fn history(site: &Data<Site>, pairs: &Pairs) -> Reply {
+    let query = match HistoryQuery::parse(pairs) {
+        Ok(query) => query,
+        Err((error, hint)) => return Reply::problem(400, &error, &hint),
+    };
+    let read = site.parts.history.clone();
+    match blocking(move || read(&query)).await {
+        Ok(transitions) => site::history(&transitions),
+        Err(reply) => reply,
+    }
+}
+
+const fn changes(route: Route<'_>) -> bool {
+    matches!(
+        route,
+        Route::MaintenanceStart
+            | Route::MaintenanceEnd { .. }
+            | Route::Drain
+            | Route::Undrain
+            | Route::Reload
+            | Route::Ask
+            | Route::Events
+    )
+}
+
+/// What the operator wants done. Every change has an actor: a peer that the system does not name is refused.
+async fn change(route: Route<'_>, site: &Data<Site>, uid: Option<u32>, pairs: &Pairs, payload: Payload) -> Reply {
+    let Some(uid) = uid else {
+        return Reply::problem(
+            403,
+            "the system does not say who you are",
+            "connect to control.sock without a proxy",
+        );
+    };
+    let bytes_max = match route {
+        Route::Events => control::EVENTS_BYTES_MAX,
+        _ => control::COMMAND_BYTES_MAX,
+    };
+    let body = match read_body(payload, bytes_max).await {
+        Ok(body) => body,
+        Err(reply) => return reply,
+    };
+    let command = match route {
+        Route::MaintenanceStart => control::maintenance_start(&body),
+        Route::MaintenanceEnd { tenant } => control::maintenance_end(tenant),
+        Route::Drain => control::drain(&body),
+        Route::Undrain => control::undrain(pairs),
+        Route::Ask => control::ask(&body),
+        Route::Reload => {
+            let answer = (site.parts.reload)(actor(uid).await);
+            return answered(answer).await.map_or_else(|reply| reply, control::reloaded);
+        }
+        _ => {
+            let take = site.parts.events.clone();
+            let taken = rt::time::timeout(EVENTS_PATIENCE, web::block(move || take(body.to_vec(), uid))).await;
+            return match taken {
+                Ok(Ok(taken)) => control::events(taken),
+                Ok(Err(_)) => gone(),
+                Err(_) => Reply::problem(
+                    504,
+                    "the events were not committed within 8 s",
+                    "they may still be counted: GET /v1/checks/store says whether the store commits",
+                ),
+            };
+        }
+    };
+    match command {
+        Ok(command) => carry_out(site, uid, command).await,
+        Err(reply) => reply,
+    }
+}
+
+async fn carry_out(site: &Data<Site>, uid: u32, command: Command) -> Reply {
+    let answer = (site.parts.command)(actor(uid).await, command);
+    answered(answer).await.map_or_else(|reply| reply, control::outcome)
+}
+
+/// Who is at the other end: `uid 501 (ann)`, or `uid 501` where the system does not say in time.
+async fn actor(uid: u32) -> String {
+    let name = rt::time::timeout(NAME_PATIENCE, web::block(move || account::name_of(uid))).await;
+    match name {
+        Ok(Ok(Some(name))) => format!("uid {uid} ({name})"),
+        _ => format!("uid {uid}"),
+    }
+}
+
+/// Waits for the main loop, not for ever.
+async fn answered<T>(answer: oneshot::Receiver<T>) -> Result<T, Reply> {
+    match rt::time::timeout(PATIENCE, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_)) => Err(gone()),
+        Err(_) => Err(Reply::problem(
+            504,
+            "the main loop did not answer within 5 s",
+            "it may still take effect: GET /livez says whether the loop turns, GET /v1/maintenance what is in force",
+        )),
+    }
+}
+
+async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, Reply> {
+    match rt::time::timeout(PATIENCE, web::block(read)).await {
+        Ok(Ok(Ok(read))) => Ok(read),
+        Ok(Ok(Err(why))) => Err(Reply::problem(
+            503,
+            &why,
+            "GET /v1/checks/store says what the store is missing",
+        )),
+        Ok(Err(_)) => Err(gone()),
+        Err(_) => Err(Reply::problem(
+            504,
+            "the store did not answer within 5 s",
+            "GET /v1/checks/store says how it is",
+        )),
+    }
+}
+
+fn gone() -> Reply {
+    Reply::problem(503, "readyd is stopping", "ask again once it is back")
+}
+
+async fn read_body(payload: Payload, bytes_max: usize) -> Result<Bytes, Reply> {
+    match rt::time::timeout(BODY_PATIENCE, payload.to_bytes_limited(bytes_max)).await {
+        Ok(Ok(Ok(body))) => Ok(body),
+        Ok(Ok(Err(why))) => Err(Reply::problem(
+            400,
+            &format!("the body cannot be read: {why}"),
+            "send it again",
+        )),
+        Ok(Err(_)) => {
+            let error = format!("the body is longer than {bytes_max} bytes");
+            Err(Reply::problem(413, &error, "send it in parts"))
+        }
+        Err(_) => Err(Reply::problem(
+            408,
+            "the body did not arrive within 10 s",
+            "send it again",
+        )),
+    }
+}
+
+fn standing(request: &HttpRequest, site: &Site, door: Door) -> Standing {
+    let Door::Public { listen } = door else {
+        return Standing::Full;
+    };
+    // What is not even text is no name that we know.
+    let mut hosts: Vec<&str> = request
+        .headers()
+        .get_all(header::HOST)
+        .map(|host| host.to_str().unwrap_or("?"))
+        .collect();
+    hosts.extend(request.uri().authority().map(actix_web::http::uri::Authority::as_str));
+    let credentials = Credentials {
+        hosts,
+        authorization: text_header(request, header::AUTHORIZATION),
+    };
+    let token = site.token.load();
+    let access = site.parts.access.load();
+    access.standing(&credentials, listen, token.as_deref().map(Vec::as_slice))
+}
+
+fn refusal(standing: Standing) -> Option<Reply> {
+    match standing {
+        Standing::Full => None,
+        Standing::UnknownHost => Some(Reply::problem(
+            421,
+            "this is not that host",
+            "ask by IP address, localhost or the node's name, or add the name to `hosts` in the configuration",
+        )),
+        Standing::NoBearer => Some(
+            Reply::problem(
+                401,
+                "the bearer of `token_file` is wanted here",
+                "send `Authorization: Bearer …`; /ready, /livez and /startupz answer without",
+            )
+            .with("www-authenticate", "Bearer realm=\"readyd\""),
+        ),
+    }
+}
+
+fn miss(missed: &Missed, request: &HttpRequest, surface: Surface) -> Reply {
+    match missed {
+        Missed::NotAllowed { allow, .. } => {
+            let error = format!("{} is not done here", request.method());
+            let hint = match surface {
+                Surface::Public => "this listener is read-only; state is changed on control.sock".to_owned(),
+                Surface::Control => format!("allowed here: {allow}"),
+            };
+            Reply::problem(405, &error, &hint).with("allow", allow.as_str())
+        }
+        Missed::NotFound => {
+            let hint = match surface {
+                Surface::Public => "these are all; state is changed on control.sock",
+                Surface::Control => "these are all",
+            };
+            Reply::problem_with_routes(404, "there is nothing here", hint, &route::listing(surface))
+        }
+    }
+}
+
+fn declares_body(request: &HttpRequest) -> bool {
+    let headers = request.headers();
+    let length = headers.get(header::CONTENT_LENGTH);
+    headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length.as_bytes() != b"0")
+}
+
+fn text_header(request: &HttpRequest, name: header::HeaderName) -> Option<&str> {
+    request.headers().get(name)?.to_str().ok()
+}
+
+fn send(reply: Reply, request: &HttpRequest) -> HttpResponse {
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::build(status);
+    response.insert_header((header::CONTENT_TYPE, reply.content_type));
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    for header in reply.headers {
+        response.insert_header(header);
+    }
+    // A body that nobody read would be taken for the next request.
+    if reply.status == 408 || reply.status == 413 || (declares_body(request) && status.is_client_error()) {
+        response.force_close();
+    }
+    response.body(reply.body)
+}
+
+/// `/v1/stream`. HEAD gets the headers alone: there is no end to wait for.
+fn stream(request: &HttpRequest, site: &Site) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((header::CONTENT_TYPE, "text/event-stream"));
+    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    if *request.method() == Method::HEAD {
+        return response.force_close().finish();
+    }
+    match site.parts.board.listen() {
+        Some(events) => response.force_close().body(BoxBody::new(EventStream(events))),
+        None => {
+            let reply = Reply::problem(
+                503,
+                "there are 64 listeners already",
+                "ask /ready instead, or end a listener",
+            );
+            send(reply, request)
+        }
+    }
+}
+
+/// Ends when the board drops the other end: the listener was too slow, or the server stops.
+struct EventStream(mpsc::Receiver<Bytes>);
+
+impl MessageBody for EventStream {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        self.0.poll_recv(context).map(|event| event.map(Ok))
+    }
+}

@@ -1,0 +1,36 @@
+//! What the node tells others over HTTP, and what its operator may change over `control.sock`.
+//!
+//! ```text
+//! Snapshot ─ board (answer: rendered beforehand) ─▶ site ─▶ reply ─▶ server
+//!                                                    ▲
+//! request ─ access (who sees how much) ─ route ──────┘
+//! ```
+//!
+//! Invariants: a read-only question is answered from the last snapshot in memory: no request runs a
+//! probe, waits for one, or (but for `/v1/history` and old digest windows) reads the disk. Nothing on
+//! a TCP listener changes state. Only `server`, `handle`, `token` and `heartbeat` touch the
+//! world.
+
+pub mod accept;
+pub mod access;
+pub mod agent;
+pub mod answer;
+pub mod board;
+pub mod body;
+pub mod client;
+pub mod control;
+pub mod exclude;
+pub mod forms;
+mod handle;
+pub mod heartbeat;
+pub mod metrics;
+pub mod reply;
+pub mod route;
+pub mod server;
+pub mod site;
+mod token;
+pub mod topic;
+mod wire;
+
+#[cfg(test)]
+mod tests;

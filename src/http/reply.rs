@@ -1,0 +1,70 @@
+//! What is answered, before actix sends it: data that specs can look at.
+
+use actix_web::web::Bytes;
+use serde::Serialize;
+
+use super::answer::Head;
+use super::body;
+
+/// One answer. `Cache-Control: no-store` goes with every one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub content_type: &'static str,
+    /// Names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Bytes,
+}
+
+pub const JSON: &str = "application/json";
+
+/// How every error looks: what happened, and the next step.
+#[derive(Serialize)]
+struct Problem<'a> {
+    error: &'a str,
+    hint: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    routes: &'a [String],
+}
+
+impl Reply {
+    pub fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
+        Reply {
+            status,
+            content_type,
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+
+    pub fn json(body: Bytes) -> Reply {
+        Reply::new(200, JSON, body)
+    }
+
+    /// A form of `/ready`, with what load balancers look at.
+    pub fn ready(head: Head, content_type: &'static str, body: Bytes) -> Reply {
+        Reply {
+            headers: head.headers().collect(),
+            ..Reply::new(head.status, content_type, body)
+        }
+    }
+
+    pub fn problem(status: u16, error: &str, hint: &str) -> Reply {
+        Reply::problem_with_routes(status, error, hint, &[])
+    }
+
+    pub fn problem_with_routes(status: u16, error: &str, hint: &str, routes: &[String]) -> Reply {
+        let reply = Reply::new(status, JSON, body::json(&Problem { error, hint, routes }));
+        if status == 503 {
+            reply.with("retry-after", "1")
+        } else {
+            reply
+        }
+    }
+
+    /// Adds a header (name in lower case).
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Reply {
+        self.headers.push((name, value.into()));
+        self
+    }
+}

@@ -1,0 +1,14 @@
+mod access;
+mod agent;
+mod answer;
+mod build;
+mod control;
+mod exclude;
+mod haproxy;
+mod listen;
+mod metrics;
+mod negotiation;
+mod operator;
+mod route;
+mod server;
+mod stream;

@@ -1,0 +1,263 @@
+//! A delta in the making: counts by cell, and at most one sample's raw text a cell.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
+
+use super::delta::{CellCount, CellKey, Sample};
+use super::event::Event;
+use super::scan::Text;
+use super::subjects::Subjects;
+use crate::words::{Code, Family, Outcome, Wall, redact};
+
+/// Cells of one delta; at this number the reader waits for the writer.
+pub const CELLS_MAX: usize = 65_536;
+/// Raw sample text of one delta, likewise.
+pub const SAMPLES_BYTES_MAX: usize = 8 << 20;
+
+/// What one delta keeps room for once it was taken.
+const CELLS_KEPT: usize = 8_192;
+const SAMPLES_BYTES_KEPT: usize = 1 << 20;
+/// Start-to-start distance of aligned windows.
+const WINDOW_MILLIS: i64 = 300_000;
+/// An event whose own time is older at its arrival is history: it stays out of the sliding window.
+const LIVE_MILLIS_MAX: i64 = 300_000;
+/// A row keeps one sample a slot of the sliding window: more are not worth their redaction.
+const SLOT_MILLIS: i64 = 10_000;
+/// No cell of that number exists.
+const NO_CELL: u32 = u32::MAX;
+
+#[derive(Debug, Default)]
+pub(super) struct Cells {
+    cells: Vec<Cell>,
+    by_spot: HashMap<Spot, u32, FxBuildHasher>,
+    /// By subject.
+    lasts: Vec<Last>,
+    /// Raw text of samples.
+    texts: String,
+    /// The sliding window's slot that this delta is filed in.
+    slot: i64,
+}
+
+/// What a subject was counted as last.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    /// The cell, of this or an earlier delta. A hint, checked when used.
+    cell: u32,
+    sampled: Option<Sampled>,
+}
+
+/// A row and slot that has its sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sampled {
+    slot: i64,
+    family: Family,
+    live: bool,
+    window: i64,
+}
+
+/// A cell's key, with the subject's index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Spot {
+    subject: u32,
+    code: Code,
+    live: bool,
+    /// Start of the aligned window: Unix seconds.
+    window: i64,
+}
+
+#[derive(Debug)]
+struct Cell {
+    spot: Spot,
+    count: u64,
+    max_attempt: u32,
+    first: Wall,
+    last: Wall,
+    sample: CellSample,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum CellSample {
+    /// A success, or its row has one of this slot.
+    Unwanted,
+    Wanted(Sampled),
+    Kept(RawSample),
+}
+
+/// A sample before redaction: one text after the other, from `start` in [`Cells::texts`].
+#[derive(Clone, Copy, Debug)]
+struct RawSample {
+    start: usize,
+    request_id: Option<u16>,
+    task_id: Option<u16>,
+    error: Option<u16>,
+    error_is_cut: bool,
+}
+
+impl Cells {
+    pub fn is_full(&self) -> bool {
+        self.cells.len() >= CELLS_MAX || self.texts.len() >= SAMPLES_BYTES_MAX
+    }
+
+    /// A delta's first line has arrived.
+    pub fn begin(&mut self, arrival: Wall) {
+        self.slot = arrival.as_millis().div_euclid(SLOT_MILLIS);
+    }
+
+    /// Counts one event of a subject that happened at `own`.
+    #[inline]
+    pub fn count(&mut self, subject: u32, event: &Event<'_>, own: Wall, arrival: Wall) {
+        let spot = Spot {
+            subject,
+            code: event.code,
+            live: arrival.millis_since(own) <= LIVE_MILLIS_MAX,
+            window: own.as_millis().div_euclid(WINDOW_MILLIS) * (WINDOW_MILLIS / 1000),
+        };
+        let hint = self.lasts.get(subject as usize).map_or(NO_CELL, |last| last.cell);
+        let index = match self.cells.get(hint as usize) {
+            Some(cell) if cell.spot == spot => hint as usize,
+            _ => self.locate(spot, own),
+        };
+        let Some(cell) = self.cells.get_mut(index) else {
+            return;
+        };
+        cell.count += 1;
+        cell.max_attempt = cell.max_attempt.max(event.attempt);
+        cell.first = cell.first.min(own);
+        cell.last = cell.last.max(own);
+        if let CellSample::Wanted(sampled) = cell.sample
+            && let Some(sample) = keep(&mut self.texts, event)
+        {
+            cell.sample = CellSample::Kept(sample);
+            self.lasts[subject as usize].sampled = Some(sampled);
+        }
+    }
+
+    /// All that was counted, redacted; empty afterwards.
+    pub fn take(&mut self, subjects: &Subjects) -> Vec<(CellKey, CellCount)> {
+        let texts = &self.texts;
+        let taken = self
+            .cells
+            .drain(..)
+            .filter_map(|cell| {
+                let key = CellKey {
+                    subject: Arc::clone(subjects.get(cell.spot.subject)?),
+                    code: cell.spot.code,
+                    window: cell.spot.window,
+                    live: cell.spot.live,
+                    via: subjects.via(),
+                };
+                let count = CellCount {
+                    count: cell.count,
+                    max_attempt: cell.max_attempt,
+                    first: cell.first,
+                    last: cell.last,
+                    sample: match cell.sample {
+                        CellSample::Kept(sample) => Some(sample.redacted(texts)),
+                        CellSample::Unwanted | CellSample::Wanted(_) => None,
+                    },
+                };
+                Some((key, count))
+            })
+            .collect();
+        self.by_spot.clear();
+        self.texts.clear();
+        if self.cells.capacity() > CELLS_KEPT {
+            self.cells = Vec::new();
+            self.by_spot = HashMap::default();
+        }
+        if self.texts.capacity() > SAMPLES_BYTES_KEPT {
+            self.texts = String::new();
+        }
+        taken
+    }
+
+    /// Forgets which subject counted where: their indexes mean others now.
+    pub fn subjects_changed(&mut self) {
+        self.lasts.clear();
+    }
+
+    /// Finds or makes a cell.
+    #[cold]
+    fn locate(&mut self, spot: Spot, own: Wall) -> usize {
+        let subject = spot.subject as usize;
+        if self.lasts.len() <= subject {
+            let unknown = Last {
+                cell: NO_CELL,
+                sampled: None,
+            };
+            self.lasts.resize(subject + 1, unknown);
+        }
+        let last = &mut self.lasts[subject];
+        last.cell = *self.by_spot.entry(spot).or_insert_with(|| {
+            self.cells.push(Cell {
+                spot,
+                count: 0,
+                max_attempt: 0,
+                first: own,
+                last: own,
+                sample: match Sampled::of(spot, self.slot) {
+                    Some(sampled) if last.sampled != Some(sampled) => CellSample::Wanted(sampled),
+                    _ => CellSample::Unwanted,
+                },
+            });
+            u32::try_from(self.cells.len() - 1).unwrap_or(NO_CELL)
+        });
+        last.cell as usize
+    }
+}
+
+impl Sampled {
+    fn of(spot: Spot, slot: i64) -> Option<Sampled> {
+        match spot.code.outcome() {
+            Outcome::Delivered => None,
+            Outcome::Failed(family) => Some(Sampled {
+                slot,
+                family,
+                live: spot.live,
+                window: spot.window,
+            }),
+        }
+    }
+}
+
+/// Copies what a sample needs: `None` when the event says nothing of it.
+fn keep(texts: &mut String, event: &Event<'_>) -> Option<RawSample> {
+    if event.request_id.is_none() && event.task_id.is_none() && event.error.is_none() {
+        return None;
+    }
+    let start = texts.len();
+    let mut push = |text: Option<Text<'_>>, bytes_max: usize| {
+        let text = text?.decoded();
+        let kept = text.floor_char_boundary(bytes_max);
+        texts.push_str(text.get(..kept)?);
+        Some((u16::try_from(kept).ok()?, kept < text.len()))
+    };
+    let request_id = push(event.request_id, usize::from(u16::MAX));
+    let task_id = push(event.task_id, usize::from(u16::MAX));
+    let error = push(event.error, redact::ERROR_RAW_BYTES_MAX);
+    Some(RawSample {
+        start,
+        request_id: request_id.map(|(bytes, _)| bytes),
+        task_id: task_id.map(|(bytes, _)| bytes),
+        error: error.map(|(bytes, _)| bytes),
+        error_is_cut: error.is_some_and(|(_, is_cut)| is_cut),
+    })
+}
+
+impl RawSample {
+    fn redacted(self, texts: &str) -> Sample {
+        let mut at = self.start;
+        let mut next = |bytes: Option<u16>| {
+            let start = at;
+            at += usize::from(bytes?);
+            texts.get(start..at)
+        };
+        Sample {
+            request_id: next(self.request_id).and_then(redact::id),
+            task_id: next(self.task_id).and_then(redact::id),
+            error: next(self.error).and_then(|error| redact::error(error, self.error_is_cut)),
+        }
+    }
+}

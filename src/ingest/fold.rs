@@ -1,0 +1,324 @@
+//! One connection's lines into a delta of its own.
+//!
+//! Invariant: what comes out depends on the bytes and the arrivals alone, not on how the bytes were cut
+//! into reads. Memory is bounded whatever is sent: a line's length, the cells and samples of a delta, and the
+//! names remembered all have their limits.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::cells::Cells;
+pub use super::cells::{CELLS_MAX, SAMPLES_BYTES_MAX};
+use super::delta::{CellCount, CellKey};
+use super::event::Event;
+use super::scan::{self, Fields, NotJson, Value};
+use super::sequence::{Place, Sequence};
+use super::skew::Skew;
+pub use super::subjects::FoldSettings;
+use super::subjects::Subjects;
+use crate::words::{Now, Reject, TenantName, Wall};
+
+/// A line, its newline not counted.
+pub const LINE_BYTES_MAX: usize = 16 << 10;
+/// Rejections handed over before more lines are read.
+pub const REJECTIONS_MAX: usize = 1024;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Plain,
+    /// Each line bears a sequence number.
+    Acknowledged {
+        /// Of the answer to the hello.
+        last_seq: u64,
+    },
+}
+
+/// One per connection.
+#[derive(Debug)]
+pub struct Folder {
+    sequence: Option<Sequence>,
+    skew: Skew,
+    subjects: Subjects,
+    cells: Cells,
+    tally: Tally,
+    /// Of the delta's first line.
+    arrival: Option<Wall>,
+    /// Lines so far, empty ones too.
+    lines: u64,
+    /// Inside a line that was refused as too long.
+    skipping: bool,
+}
+
+/// What [`Folder::read`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Bytes at the front that are done with. The rest is to be handed over again, with more behind it;
+    /// without `full` it is the beginning of one line and at most [`LINE_BYTES_MAX`].
+    pub consumed: usize,
+    /// Stopped early, with lines left: take the delta, empty the rejections, read the rest.
+    pub full: bool,
+}
+
+/// A line that was refused. Final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// `None` when it could not be read.
+    pub seq: Option<u64>,
+    /// The first line (behind the hello, if there is one) is 1. Empty lines have a number too.
+    pub line: u64,
+    pub reason: Reject,
+}
+
+/// What was folded between two [`Folder::take`]s.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delta {
+    /// When its first line arrived.
+    pub arrival: Wall,
+    /// Each key once.
+    pub cells: Vec<(CellKey, CellCount)>,
+    pub tally: Tally,
+    /// In acknowledged mode: the producer's `last_seq`, and what may be acknowledged, once this is
+    /// committed. Never below the hello's.
+    pub last_seq: Option<u64>,
+    /// Tenants it counts events for: sorted, each once.
+    pub tenants: Vec<TenantName>,
+}
+
+/// Lines by what became of them: `received` is the sum of `accepted`, `duplicate` and all `rejected`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub received: u64,
+    pub accepted: u64,
+    /// Repeats of what an earlier connection made durable.
+    pub duplicate: u64,
+    /// Sequence numbers that were skipped.
+    pub gaps: u64,
+    /// By reason, in the order of [`Reject::ALL`].
+    pub rejected: [u64; Reject::ALL.len()],
+}
+
+#[derive(Clone, Copy)]
+enum Line<'a> {
+    Text(&'a str),
+    NotUtf8,
+    TooLong,
+}
+
+/// What became of one line.
+enum Fate {
+    Accepted,
+    Repeat,
+    Refused(Option<u64>, Reject),
+}
+
+impl Folder {
+    /// `skew_from_hello`: arrival − the hello's `now`, in milliseconds.
+    pub fn new(settings: Arc<FoldSettings>, mode: Mode, skew_from_hello: Option<i64>) -> Folder {
+        Folder {
+            sequence: match mode {
+                Mode::Plain => None,
+                Mode::Acknowledged { last_seq } => Some(Sequence::new(last_seq)),
+            },
+            skew: Skew::new(skew_from_hello),
+            subjects: Subjects::new(settings),
+            cells: Cells::default(),
+            tally: Tally::default(),
+            arrival: None,
+            lines: 0,
+            skipping: false,
+        }
+    }
+
+    /// Folds the complete lines at the front of `bytes`, which arrived at `now`, and appends what was
+    /// refused. Stops early when the delta or the list of rejections is full.
+    pub fn read(&mut self, bytes: &[u8], now: Now, rejections: &mut Vec<Rejection>) -> Read {
+        let mut consumed = self.skip(bytes);
+        let block = Block::of_complete_lines(bytes.get(consumed..).unwrap_or_default());
+        let start = consumed;
+        for newline in memchr::memchr_iter(b'\n', block.bytes) {
+            if self.cells.is_full() || rejections.len() >= REJECTIONS_MAX {
+                return Read { consumed, full: true };
+            }
+            self.line(block.line(consumed - start..newline), now, rejections);
+            consumed = start + newline + 1;
+        }
+        if bytes.len() - consumed > LINE_BYTES_MAX {
+            self.line(Line::TooLong, now, rejections);
+            self.skipping = true;
+            consumed = bytes.len();
+        }
+        Read { consumed, full: false }
+    }
+
+    /// The end of the stream: what is left counts like any line, its newline or not, full or not.
+    pub fn finish(&mut self, bytes: &[u8], now: Now, rejections: &mut Vec<Rejection>) {
+        let rest = bytes.get(self.skip(bytes)..).unwrap_or_default();
+        for line in rest.split(|byte| *byte == b'\n') {
+            self.one(line, now, rejections);
+        }
+    }
+
+    /// Folds one line that is already known to be one: an element of a list, say, which may hold newlines.
+    pub fn one(&mut self, line: &[u8], now: Now, rejections: &mut Vec<Rejection>) {
+        self.line(Line::of(line), now, rejections);
+    }
+
+    /// Nothing more is to be folded before the delta is taken.
+    pub fn is_full(&self) -> bool {
+        self.cells.is_full()
+    }
+
+    /// What was folded since the last time; `None` when no line arrived.
+    pub fn take(&mut self) -> Option<Delta> {
+        let arrival = self.arrival.take()?;
+        let cells = self.cells.take(&self.subjects);
+        if self.subjects.trim() {
+            self.cells.subjects_changed();
+        }
+        let mut tenants: BTreeSet<&TenantName> = BTreeSet::new();
+        for (key, _) in &cells {
+            tenants.insert(&key.subject.tenant);
+        }
+        Some(Delta {
+            arrival,
+            tenants: tenants.into_iter().cloned().collect(),
+            cells,
+            tally: std::mem::take(&mut self.tally),
+            last_seq: self.sequence.map(|sequence| sequence.last()),
+        })
+    }
+
+    /// Bytes of a too long line that is still going on; its newline ends it.
+    fn skip(&mut self, bytes: &[u8]) -> usize {
+        if !self.skipping {
+            return 0;
+        }
+        match memchr::memchr(b'\n', bytes) {
+            Some(newline) => {
+                self.skipping = false;
+                newline + 1
+            }
+            None => bytes.len(),
+        }
+    }
+
+    fn line(&mut self, line: Line<'_>, now: Now, rejections: &mut Vec<Rejection>) {
+        self.lines += 1;
+        if matches!(line, Line::Text(text) if scan::is_blank(text)) {
+            return;
+        }
+        self.tally.received += 1;
+        if self.arrival.is_none() {
+            self.arrival = Some(now.wall);
+            self.cells.begin(now.wall);
+        }
+        match self.fold(line, now) {
+            Fate::Accepted => self.tally.accepted += 1,
+            Fate::Repeat => self.tally.duplicate += 1,
+            Fate::Refused(seq, reason) => {
+                self.tally.rejected[reason as usize] += 1;
+                rejections.push(Rejection {
+                    seq,
+                    line: self.lines,
+                    reason,
+                });
+            }
+        }
+    }
+
+    /// The order of the rules: its length, UTF-8, JSON, its place in the sequence, its fields. So a repeat is a
+    /// repeat whatever else it says, and a refused line with a readable `seq` advances the sequence.
+    fn fold(&mut self, line: Line<'_>, now: Now) -> Fate {
+        let fields = match line {
+            Line::TooLong => Err(Reject::TooLong),
+            Line::NotUtf8 => Err(Reject::NotUtf8),
+            Line::Text(text) => scan::scan(text).map_err(|NotJson| Reject::NotJson),
+        };
+        let fields = match fields {
+            Ok(fields) => fields,
+            Err(reason) => return Fate::Refused(None, reason),
+        };
+        let seq = match fields.seq {
+            Value::Unsigned(seq) => Some(seq),
+            _ => None,
+        };
+        if let (Some(sequence), Some(seq)) = (&mut self.sequence, seq) {
+            match sequence.place(seq) {
+                Place::New { gap } => self.tally.gaps = self.tally.gaps.saturating_add(gap),
+                Place::Repeat => return Fate::Repeat,
+                Place::Refused(reason) => return Fate::Refused(Some(seq), reason),
+            }
+        }
+        match self.count(&fields, now) {
+            Ok(()) => Fate::Accepted,
+            Err(reason) => Fate::Refused(seq, reason),
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, fields: &Fields<'_>, now: Now) -> Result<(), Reject> {
+        let event = Event::read(fields, self.sequence.is_some())?;
+        let subject = self.subjects.find(&event)?;
+        let own = self.skew.own_time(event.ts, now);
+        self.cells.count(subject, &event, own, now.wall);
+        Ok(())
+    }
+}
+
+impl Delta {
+    /// Of no line.
+    pub fn empty(arrival: Wall) -> Delta {
+        Delta {
+            arrival,
+            cells: Vec::new(),
+            tally: Tally::default(),
+            last_seq: None,
+            tenants: Vec::new(),
+        }
+    }
+}
+
+impl Tally {
+    pub fn rejected_total(&self) -> u64 {
+        self.rejected.iter().sum()
+    }
+}
+
+/// Complete lines, looked through for UTF-8 at once: a newline is never part of another character.
+struct Block<'a> {
+    bytes: &'a [u8],
+    /// `None`: at least one of its lines is not UTF-8.
+    text: Option<&'a str>,
+}
+
+impl<'a> Block<'a> {
+    fn of_complete_lines(bytes: &'a [u8]) -> Block<'a> {
+        let end = memchr::memrchr(b'\n', bytes).map_or(0, |newline| newline + 1);
+        let bytes = &bytes[..end];
+        Block {
+            bytes,
+            text: simdutf8::basic::from_utf8(bytes).ok(),
+        }
+    }
+
+    #[inline]
+    fn line(&self, range: Range<usize>) -> Line<'a> {
+        match self.text.and_then(|text| text.get(range.clone())) {
+            Some(text) if text.len() <= LINE_BYTES_MAX => Line::Text(text),
+            _ => Line::of(&self.bytes[range]),
+        }
+    }
+}
+
+impl Line<'_> {
+    fn of(bytes: &[u8]) -> Line<'_> {
+        if bytes.len() > LINE_BYTES_MAX {
+            return Line::TooLong;
+        }
+        simdutf8::basic::from_utf8(bytes).map_or(Line::NotUtf8, Line::Text)
+    }
+}
+
+#[cfg(test)]
+mod tests;

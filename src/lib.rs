@@ -1,0 +1,34 @@
+//! readyd: the one honest health answer for hosts that run OpenClaw gateways.
+//!
+//! ```text
+//! events.sock ─ wire ─▶ deltas ─▶ writer ─▶ committed ─┐              ┌─▶ run a probe ─▶ Finding ─┐
+//! control.sock ───────────────────────────▶ Command ───┼─▶ engine ────┼─▶ persist ─▶ writer ──────┤
+//! timer ──────────────────────────────────▶ Tick ──────┤  (now, ·)    └─▶ publish Snapshot ─▶ http │
+//!                                                      ▲                                           │
+//!                                                      └───────────────────────────────────────────┘
+//! ```
+//!
+//! The modules in reading order: `words` (the nouns), `config` (what was decided), `ingest` (bytes into
+//! counts), `digest` (counts into windows and rows), `probe` (asking), `link` (a standing connection to each
+//! gateway) and `log_tail` (its log file), `readiness` (findings into a verdict), `store` (what is durable),
+//! `engine` (the decider), `daemon` (the doer), `http` and `cli`. Shared seams to the system: `clock`, `account`,
+//! `unix_socket`.
+
+pub mod account;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod daemon;
+#[cfg(test)]
+mod dice;
+pub mod digest;
+pub mod engine;
+pub mod http;
+pub mod ingest;
+pub mod link;
+pub mod log_tail;
+pub mod probe;
+pub mod readiness;
+pub mod store;
+pub mod unix_socket;
+pub mod words;

@@ -1,0 +1,304 @@
+//! What a probe is: a declaration of what to ask, how often, how patiently, and what the answer means.
+//!
+//! A `Probe` is valid by construction (the config module parses and checks the YAML). Nothing here
+//! asks anything: `ask` does, and answers with a `Finding`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::words::{CheckId, Layer, ProbeName, TenantName, Verdict};
+
+/// One probe with every default filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    pub name: ProbeName,
+    pub title: String,
+    pub layer: Layer,
+    pub scope: Scope,
+    pub asks: Asks,
+    pub every: Duration,
+    /// How soon to ask again while a run is open or the last finding was unknown. Doubles up to `every`.
+    pub retry_every: Duration,
+    /// Counted from the spawn or the first packet.
+    pub timeout: Duration,
+    /// How long an answer is believed.
+    pub max_stale: Duration,
+    /// What silence beyond `max_stale` counts as.
+    pub on_silence: Verdict,
+    /// The cap of what the check may count as.
+    pub worst: Verdict,
+    /// An advisory check (`false`) degrades at most.
+    pub required: bool,
+    /// Consecutive worse answers before the level falls; at least 1.
+    pub fall: u32,
+    /// Consecutive better answers before the level rises; at least 1.
+    pub rise: u32,
+    /// Probes whose `down` (of the same tenant, or of the node) explains this one's.
+    pub explained_by: Vec<ProbeName>,
+    /// What a person should do or run next; one line, shown as it is.
+    pub hint: String,
+    pub enabled: bool,
+}
+
+/// Whether a probe is bound to the node, to each tenant, or to both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Tenant,
+    Node,
+    /// Once for the node and once per tenant: `webhook-digest`, whose age is the node's and whose rows are a tenant's.
+    Both,
+}
+
+/// What to ask, by kind.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Asks {
+    Exec(Exec),
+    Http(Http),
+    Tcp(Tcp),
+    Disk(Disk),
+    Write(Write),
+    Queue(Queue),
+    /// Memory, load and descriptors of this host.
+    Host(Host),
+    /// A standing link to the tenant's gateway: nobody asks it, its findings come by themselves.
+    Link,
+    /// The digest's rows, age and blindness: answered by the engine from its own state.
+    Digest,
+    /// The store's commits and quarantine: answered by the engine from its own state.
+    Store,
+    /// The tenant's fragments: answered by the engine from its config.
+    Files,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exec {
+    pub lane: Lane,
+    /// argv with `{tenant} {profile} {state_dir} {config} {port}` in any argument. For `parse: doctor`
+    /// an empty command means "as the dialect wants it".
+    pub command: Vec<String>,
+    pub parse: Parse,
+    /// Added to the cleared environment.
+    pub env: Vec<(String, String)>,
+    /// Rules on a doctor's findings, the first that matches wins.
+    pub rules: Vec<Rule>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    Light,
+    Heavy,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parse {
+    Doctor,
+    Nagios,
+    ExitCode,
+    /// A JSON object with `status` (ok, degraded, down, unknown; pass, warn, fail; yellow…) or `ok`, and `summary`.
+    Json,
+    /// An OpenClaw gateway's `/readyz` (kind `http` only).
+    Readyz,
+}
+
+/// What to do with a doctor finding by its `checkId` and, when given, its `requirement`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    pub check_id: String,
+    pub requirement: Option<String>,
+    pub act: RuleAct,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleAct {
+    Ignore,
+    /// Shown, never counted. Under `posture: strict` shipped notes count as they are.
+    Note,
+    /// Count an error as a warning.
+    Downgrade,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// `http://127.0.0.1:{port}/readyz`; `https` trusts the system's roots unless `insecure`.
+    pub url: String,
+    /// `Parse::ExitCode` here means: 2xx is ok, all else is down.
+    pub parse: Parse,
+    /// Accept any certificate (a loopback gateway's self-signed one).
+    pub insecure: bool,
+    /// Other than loopback: read the answer's body up to this many bytes.
+    pub body_bytes_max: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tcp {
+    /// `host:port`, with placeholders.
+    pub address: String,
+}
+
+/// Free bytes, inodes and read-only state, all from one statvfs a path.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Disk {
+    /// Empty: the node's state directory and each tenant's existing state directory.
+    pub paths: Vec<PathBuf>,
+    pub warn_free: Amount,
+    pub down_free: Amount,
+    /// Shares of inodes.
+    pub warn_inodes: f64,
+    pub down_inodes: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Amount {
+    Bytes(u64),
+    /// 0.0..=1.0 of the whole.
+    Share(f64),
+}
+
+/// Create, write, fsync and unlink a small file in each state path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Empty: as for `Disk`.
+    pub paths: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Further directories whose files are queue entries (depth: files; oldest: mtime). The tenant's
+    /// own SQLite queues and its older `delivery-queue/` folders are always looked at.
+    pub paths: Vec<PathBuf>,
+    pub warn_depth: u64,
+    pub down_depth: u64,
+    pub warn_age: Duration,
+    pub down_age: Duration,
+    pub warn_wal_bytes: u64,
+}
+
+/// Shares (0.0..=1.0) of memory and descriptors in use, load per core.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Host {
+    pub warn_memory: f64,
+    pub warn_descriptors: f64,
+    pub warn_load_per_core: f64,
+}
+
+/// One ask, with everything it needs: nothing is looked up while asking.
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub run: RunId,
+    pub check: CheckId,
+    pub probe: Arc<Probe>,
+    pub target: Target,
+}
+
+/// Tells a late answer of a discarded run from the one that is waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RunId(pub u64);
+
+/// Whom to ask.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    Node {
+        /// The node's state directory and each tenant's, with the user it belongs to.
+        state_dirs: Vec<StateDir>,
+    },
+    Tenant(TenantTarget),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateDir {
+    pub path: PathBuf,
+    pub tenant: Option<TenantName>,
+    /// Write as this user (needs root); `None`: as ourselves.
+    pub user: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantTarget {
+    pub name: TenantName,
+    pub user: Option<String>,
+    pub instance: Instance,
+    pub port: Option<u16>,
+    pub env_file: Option<PathBuf>,
+    /// How long a gateway may say `starting` before that is an outage.
+    pub startup_grace: Duration,
+}
+
+/// How the real OpenClaw tells one tenant's state from another's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Instance {
+    /// Not said: nothing that shells out to a real OpenClaw can be asked.
+    #[default]
+    Unknown,
+    /// The user's default profile.
+    Default,
+    Profile(String),
+    StateDir {
+        state_dir: PathBuf,
+        /// Default: `openclaw.json` in the state directory.
+        config: Option<PathBuf>,
+    },
+}
+
+impl Asks {
+    /// The word of the declaration's `kind:`.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Asks::Exec(_) => "exec",
+            Asks::Http(_) => "http",
+            Asks::Tcp(_) => "tcp",
+            Asks::Disk(_) => "disk",
+            Asks::Write(_) => "write",
+            Asks::Queue(_) => "queue",
+            Asks::Host(_) => "host",
+            Asks::Link => "gateway",
+            Asks::Digest => "digest",
+            Asks::Store => "store",
+            Asks::Files => "files",
+        }
+    }
+
+    /// The lane of an exec probe; `None` for a native one, which costs next to nothing.
+    pub const fn lane(&self) -> Option<Lane> {
+        match self {
+            Asks::Exec(exec) => Some(exec.lane),
+            _ => None,
+        }
+    }
+
+    /// Whether the engine answers it from its own state, without a run.
+    pub const fn is_internal(&self) -> bool {
+        matches!(self, Asks::Digest | Asks::Store | Asks::Files)
+    }
+
+    /// Whether it is asked by runs, which the schedule begins.
+    pub const fn is_scheduled(&self) -> bool {
+        !self.is_internal() && !matches!(self, Asks::Link)
+    }
+}
+
+#[cfg(test)]
+impl Probe {
+    /// What specs begin with: a required probe of tenants, asked every 5 min as `doctor` is.
+    pub(crate) fn specimen(name: &str, asks: Asks) -> Probe {
+        Probe {
+            name: ProbeName::parse(name).unwrap(),
+            title: name.to_owned(),
+            layer: Layer::Runtime,
+            scope: Scope::Tenant,
+            asks,
+            every: Duration::from_secs(300),
+            retry_every: Duration::from_secs(30),
+            timeout: Duration::from_secs(60),
+            max_stale: Duration::from_secs(960),
+            on_silence: Verdict::Degraded,
+            worst: Verdict::Down,
+            required: true,
+            fall: 2,
+            rise: 2,
+            explained_by: Vec::new(),
+            hint: String::new(),
+            enabled: true,
+        }
+    }
+}

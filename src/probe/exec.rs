@@ -1,0 +1,315 @@
+//! Shell: asks by running a command: who runs it, with which arguments and environment, and what the
+//! answer means. `openclaw` knows the dialects, `runner` runs, `parse` translates.
+#![expect(clippy::disallowed_methods, reason = "shell: tries whether files may be read")]
+
+#[cfg(test)]
+mod tests;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::declaration::{Exec, Instance, Order, Parse, Target};
+use super::openclaw::{self, Cli, Dialects, Identity, Speaks};
+use super::parse::{self, Said};
+use super::runner::{self, Command, Exit, Limits, NotStarted, RunResult};
+use super::target::{config_file_of, fill, has_placeholder, state_dir_of};
+use crate::account::{self, Account};
+use crate::config::env_file::read_env_file;
+use crate::config::environment::Environment;
+use crate::config::{Config, Dialect, Openclaw, Posture};
+use crate::words::{Answer, Cause, Cost, Finding, redact};
+
+/// What every run is given, from the configuration and the daemon's own environment.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    /// `exec.path`: where commands are looked for, and the `PATH` of every child.
+    pub path: Vec<PathBuf>,
+    /// Our own `HOME`, for commands that run as ourselves; `/` where ours is not set.
+    pub home: PathBuf,
+    pub lang: String,
+    pub openclaw: Openclaw,
+    /// Kept over a reload of the configuration.
+    pub dialects: Dialects,
+}
+
+/// `LANG` of children where ours is not set: a doctor's text should be what the parsers know.
+const LANG: &str = "C.UTF-8";
+/// How long users, env files and programs may take to be looked up.
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(5);
+
+impl Tools {
+    pub fn new(config: &Config, environment: &Environment) -> Tools {
+        Tools {
+            path: config.exec.path.clone(),
+            home: environment.home.clone().unwrap_or_else(|| "/".into()),
+            lang: environment.lang.clone().unwrap_or_else(|| LANG.to_owned()),
+            openclaw: config.openclaw.clone(),
+            dialects: Dialects::default(),
+        }
+    }
+
+    pub fn configure(&mut self, config: &Config) {
+        self.path.clone_from(&config.exec.path);
+        self.openclaw.clone_from(&config.openclaw);
+    }
+}
+
+/// Asks. Whatever goes wrong is a finding; the cost is that of the command alone. Dropping the future
+/// ends the command.
+pub async fn ask_exec(order: &Order, exec: &Exec, tools: &Tools) -> (Finding, Cost) {
+    match ask(order, exec, tools).await {
+        Ok(answered) => answered,
+        Err(trouble) => (Finding::unknown(trouble.cause, trouble.text), Cost::default()),
+    }
+}
+
+async fn ask(order: &Order, exec: &Exec, tools: &Tools) -> Result<(Finding, Cost), NotStarted> {
+    let place = look_up(order, exec, tools).await?;
+    let args = arguments(&place, order, exec, tools).await?;
+    let shown = std::iter::once(place.program.display().to_string())
+        .chain(args.iter().cloned())
+        .collect::<Vec<_>>()
+        .join(" ");
+    let limits = Limits::within(order.probe.timeout);
+    let secrets = secrets_of(&place.env);
+    let result = runner::run(Command {
+        program: place.program,
+        args,
+        env: place.env,
+        user: place.account,
+        limits,
+    })
+    .await?;
+    let mut finding = translate(&result, exec, limits, tools.openclaw.posture);
+    if finding.answer == Answer::Unknown {
+        finding.evidence_push("command", shown);
+    }
+    for note in place.notes {
+        finding.note_push(note);
+    }
+    finding.hide(&secrets);
+    Ok((finding, result.cost))
+}
+
+/// What a command was given and must not be seen to say: values of variables that are secret by their name. Short ones are
+/// no secrets, and would take words out of what it says.
+fn secrets_of(env: &[(String, String)]) -> Vec<String> {
+    const SECRET_BYTES_MIN: usize = 8;
+    let secret = env
+        .iter()
+        .filter(|(name, value)| value.len() >= SECRET_BYTES_MIN && redact::names_secret(name));
+    secret.map(|(_, value)| value.clone()).collect()
+}
+
+/// What a run's end means.
+fn translate(result: &RunResult, exec: &Exec, limits: Limits, posture: Posture) -> Finding {
+    let said = |code| Said {
+        code,
+        stdout: &result.stdout,
+        stderr: &result.stderr,
+    };
+    let code = match result.exit {
+        Exit::Code(code) => code,
+        Exit::Signal(signal) => {
+            let text = format!("ended by signal {signal}, not by readyd (out of memory, or somebody's kill)");
+            return without_answer(Cause::Signal, text, &said(signal));
+        }
+        Exit::TimedOut => {
+            let text = format!("no answer within {:?}", limits.timeout);
+            return without_answer(Cause::Timeout, text, &said(0));
+        }
+        Exit::TooLarge => {
+            let text = format!("more than {} MiB of output", limits.output_bytes_max >> 20);
+            return Finding::unknown(Cause::OutputTooLarge, text);
+        }
+    };
+    match exec.parse {
+        Parse::Doctor => parse::doctor(&said(code), &exec.rules, posture),
+        Parse::Nagios => parse::nagios(&said(code)),
+        Parse::ExitCode => parse::exit_code(&said(code)),
+        Parse::Json => parse::json(&said(code)),
+        Parse::Readyz => Finding::unknown(Cause::Misconfigured, "`parse: readyz` is for `kind: http`"),
+    }
+}
+
+fn without_answer(cause: Cause, text: String, said: &Said<'_>) -> Finding {
+    let mut finding = Finding::unknown(cause, text);
+    let complaint = said.complaint();
+    if !complaint.is_empty() {
+        finding.evidence_push("standard error", complaint);
+    }
+    finding
+}
+
+/// Where and as whom a command runs.
+#[derive(Debug)]
+struct Place {
+    account: Option<Account>,
+    home: PathBuf,
+    program: PathBuf,
+    /// Of the program, where it is an OpenClaw.
+    identity: Option<Identity>,
+    env: Vec<(String, String)>,
+    /// The environment without anything of the tenant: for asking a CLI what it speaks.
+    bare_env: Vec<(String, String)>,
+    notes: Vec<String>,
+}
+
+/// Off the async threads: a directory server or a file server may keep it waiting.
+async fn look_up(order: &Order, exec: &Exec, tools: &Tools) -> Result<Place, NotStarted> {
+    let (order, exec, tools) = (order.clone(), exec.clone(), tools.clone());
+    let looking = tokio::task::spawn_blocking(move || place(&order.target, &exec, &tools));
+    match tokio::time::timeout(LOOK_UP_WITHIN, looking).await {
+        Ok(Ok(place)) => place,
+        Ok(Err(gone)) => Err(NotStarted::new(Cause::Local, gone.to_string())),
+        Err(_) => Err(NotStarted::new(
+            Cause::Local,
+            format!("looking up its user, env file and program took more than {LOOK_UP_WITHIN:?}"),
+        )),
+    }
+}
+
+fn place(target: &Target, exec: &Exec, tools: &Tools) -> Result<Place, NotStarted> {
+    let misconfigured = |text| NotStarted::new(Cause::Misconfigured, text);
+    let tenant = match target {
+        Target::Tenant(tenant) => Some(tenant),
+        Target::Node { .. } => None,
+    };
+    let account = tenant
+        .and_then(|tenant| tenant.user.as_deref())
+        .map(account_to_run_as)
+        .transpose()?;
+    let home = account
+        .as_ref()
+        .map_or_else(|| tools.home.clone(), |account| account.home.clone());
+    let name = match exec.command.first() {
+        Some(name) => fill(name, target, Some(&home)).map_err(misconfigured)?,
+        None if exec.parse == Parse::Doctor => openclaw::NAME.to_owned(),
+        None => return Err(misconfigured("it has no command: say `command:`".to_owned())),
+    };
+    let command = if name == openclaw::NAME {
+        &tools.openclaw.command
+    } else {
+        &name
+    };
+    let is_openclaw = *command == tools.openclaw.command
+        || Path::new(command)
+            .file_name()
+            .is_some_and(|file| file == openclaw::NAME);
+    let program = runner::resolve(command, &tools.path)?;
+    let mut env = base_env(tools, &home);
+    let mut bare_env = base_env(tools, &tools.home);
+    let mut notes = Vec::new();
+    if let Some(file) = tenant.and_then(|tenant| tenant.env_file.as_deref()) {
+        let read = read_env_file(file).map_err(misconfigured)?;
+        env.extend(read.vars);
+        notes = read.notes;
+    }
+    env.extend(exec.env.iter().cloned());
+    let mut identity = None;
+    if is_openclaw {
+        // Last, so that nothing else decides which instance is asked.
+        let ours = openclaw::ENV.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        env.extend(ours.clone());
+        bare_env.extend(ours);
+        let by_args = exec.command.is_empty() || exec.command.iter().any(|arg| arg == "--profile");
+        let instance = tenant.map_or(&Instance::Unknown, |tenant| &tenant.instance);
+        env.extend(openclaw::isolation(instance, &home, by_args));
+        identity = Identity::of(&program);
+        if account.as_ref().is_none_or(Account::is_ours) {
+            may_look(instance, &home).map_err(misconfigured)?;
+        }
+    }
+    Ok(Place {
+        account,
+        home,
+        program,
+        identity,
+        env,
+        bare_env,
+        notes,
+    })
+}
+
+/// The account of that name, when we may run commands as it: it is our own, or we are root.
+fn account_to_run_as(name: &str) -> Result<Account, NotStarted> {
+    let misconfigured = |text| NotStarted::new(Cause::Misconfigured, text);
+    match account::by_name(name) {
+        Ok(Some(account)) if account.is_ours() || account::own_uid() == 0 => Ok(account),
+        Ok(Some(_)) => Err(misconfigured(format!(
+            "user {name}: running commands as another user needs root"
+        ))),
+        Ok(None) => Err(misconfigured(format!(
+            "user {name}: there is none on this host: correct tenants.*.user"
+        ))),
+        Err(error) => Err(NotStarted::new(
+            Cause::Local,
+            format!("user {name}: cannot be looked up: {error}"),
+        )),
+    }
+}
+
+/// To a user who may not look, the doctor says that the state is missing: an outage that is none. Who
+/// runs as another user has that user's rights, which cannot be tried from here.
+fn may_look(instance: &Instance, home: &Path) -> Result<(), String> {
+    let places = [state_dir_of(instance, Some(home)), config_file_of(instance, Some(home))];
+    for place in places.into_iter().flatten() {
+        if std::fs::File::open(&place).is_err_and(|error| error.kind() == ErrorKind::PermissionDenied) {
+            let place = place.display();
+            return Err(format!(
+                "{place}: not readable to us: say `user:` for the tenant (that needs root)"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn base_env(tools: &Tools, home: &Path) -> Vec<(String, String)> {
+    let path: Vec<_> = tools.path.iter().map(|folder| folder.to_string_lossy()).collect();
+    vec![
+        ("PATH".to_owned(), path.join(":")),
+        ("HOME".to_owned(), home.to_string_lossy().into_owned()),
+        ("LANG".to_owned(), tools.lang.clone()),
+    ]
+}
+
+async fn arguments(place: &Place, order: &Order, exec: &Exec, tools: &Tools) -> Result<Vec<String>, NotStarted> {
+    let misconfigured = |text| NotStarted::new(Cause::Misconfigured, text);
+    if exec.command.is_empty() {
+        let cli = cli(place, tools).await?;
+        return openclaw::doctor_args(&cli, &order.target).map_err(misconfigured);
+    }
+    // A command that names nothing of the tenant would ask the same instance for every one of them.
+    let says_whom = exec
+        .command
+        .iter()
+        .any(|arg| has_placeholder(arg) || arg == "--profile");
+    if let (Some(unknown), true, false) = (
+        openclaw::unknown_instance(&order.target),
+        place.identity.is_some(),
+        says_whom,
+    ) && cli(place, tools).await?.speaks == Speaks::Openclaw
+    {
+        return Err(misconfigured(unknown));
+    }
+    exec.command[1..]
+        .iter()
+        .map(|arg| fill(arg, &order.target, Some(&place.home)).map_err(misconfigured))
+        .collect()
+}
+
+async fn cli(place: &Place, tools: &Tools) -> Result<Cli, NotStarted> {
+    let told = |speaks| Cli { speaks, version: None };
+    match tools.openclaw.dialect {
+        Dialect::Openclaw => Ok(told(Speaks::Openclaw)),
+        Dialect::Article => Ok(told(Speaks::Article)),
+        Dialect::Auto => {
+            let identity = place.identity.as_ref().ok_or_else(|| {
+                let text = format!("{}: vanished while it was looked at", place.program.display());
+                NotStarted::new(Cause::Spawn, text)
+            })?;
+            tools.dialects.cli(identity, &place.bare_env).await
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Judging everything again, and noting what has changed: levels, tenants, the node.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::check::spoken;
+use super::cycle::Cycle;
+use super::freshness::Moment;
+use super::fuse::{self, Facts};
+use super::persist::Key;
+use super::snapshot::{LevelChange, Phase, Transition, VerdictChange};
+use super::tenant::{self, Sum};
+use super::{Readiness, start::Hold};
+use crate::words::{CheckId, Now, TenantName, Verdict};
+
+impl Readiness {
+    /// Between two asks of [`Readiness::take_transitions`]; beyond, the oldest are lost.
+    const TRANSITIONS_MAX: usize = 10_000;
+    const CHANGE_REASONS_MAX: usize = 20;
+
+    /// `true`: something that is shown (texts aside) has changed.
+    pub(super) fn settle(&mut self, now: Now) -> bool {
+        let at = self.judged_at(now);
+        let expired = self.operations.expire(now);
+        if expired {
+            self.dirty.key(Key::Operations);
+        }
+        let checks = self.settle_checks(now, at);
+        let tenants = self.settle_tenants(now, at);
+        let node = self.settle_node(now, at);
+        if self.hold.as_ref().is_some_and(|hold: &Hold| !hold.holds(now.at.into())) {
+            self.hold = None;
+        }
+        expired || checks || tenants || node
+    }
+
+    /// Keeps a transition until it is asked for.
+    pub(super) fn note(&mut self, transition: Option<Transition>) {
+        self.transitions.extend(transition);
+        let surplus = self.transitions.len().saturating_sub(Self::TRANSITIONS_MAX);
+        self.transitions.drain(..surplus);
+    }
+
+    /// What is known of each tenant besides its checks.
+    pub(super) fn facts(&self) -> BTreeMap<&TenantName, Facts<'_>> {
+        let facts = self.tenants.iter().map(|(name, tenant)| {
+            let drain = self.operations.drain_of(name);
+            let phase = match (drain, tenant.memory.is_new) {
+                (Some(_), _) => Phase::Draining,
+                (None, true) => Phase::Starting,
+                (None, false) => Phase::Serving,
+            };
+            let facts = Facts {
+                required: tenant.required,
+                phase,
+                maintenance: self.operations.maintenance(name),
+                drain,
+            };
+            (name, facts)
+        });
+        facts.collect()
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match (self.stopping || self.node_drain().is_some(), &self.starting) {
+            (true, _) => Phase::Draining,
+            (false, Some(_)) => Phase::Starting,
+            (false, None) => Phase::Serving,
+        }
+    }
+
+    pub(super) fn is_unwatched(&self) -> bool {
+        self.tenants.is_empty() && !self.settings.no_tenants_on_purpose
+    }
+
+    fn settle_checks(&mut self, now: Now, at: Moment) -> bool {
+        let grace = self.settings.startup_grace;
+        let mut changed = false;
+        let mut transitions = Vec::new();
+        for (id, check) in &mut self.checks {
+            let judged = check.judge(at, grace);
+            changed |= check.counts_as != judged.counts_as;
+            let was_overdue = check.memory.overdue;
+            let change = check.show(now, judged, grace);
+            if check.memory.overdue != was_overdue {
+                self.dirty.key(Key::Check(id.clone()));
+            }
+            if let Some(change) = change {
+                changed = true;
+                self.dirty.key(Key::Check(id.clone()));
+                self.dirty.key(Key::History(id.clone()));
+                transitions.push(of_check(id, change));
+            }
+        }
+        for transition in transitions {
+            self.note(Some(transition));
+        }
+        changed
+    }
+
+    fn settle_tenants(&mut self, now: Now, at: Moment) -> bool {
+        let grace = self.settings.startup_grace;
+        let mut sums = self.sums();
+        let mut transitions = Vec::new();
+        let mut changed = false;
+        for (name, tenant) in &mut self.tenants {
+            let sum = sums.remove(&Some(name.clone())).unwrap_or_default();
+            let was = tenant.memory.clone();
+            if tenant.memory.is_new {
+                tenant.settle(sum, at, grace);
+            }
+            let shown = if self.operations.drain_of(name).is_some() {
+                Phase::Draining.as_str()
+            } else if tenant.memory.is_new {
+                Phase::Starting.as_str()
+            } else if self.operations.maintenance(name).is_some() {
+                "maintenance"
+            } else {
+                sum.worst.as_str()
+            };
+            let from = tenant.show(now, shown);
+            if tenant.memory != was {
+                changed = true;
+                self.dirty.key(Key::Tenant(name.clone()));
+            }
+            transitions.extend(from.map(|from| (name.clone(), from, shown)));
+        }
+        for (name, from, shown) in transitions {
+            self.note(Some(Transition {
+                at: now.wall,
+                summary: self.why(&name),
+                tenant: Some(name),
+                probe: None,
+                from,
+                to: shown.to_owned(),
+            }));
+        }
+        changed
+    }
+
+    /// One line for the history of a tenant: who took it out, or its worst check.
+    fn why(&self, tenant: &TenantName) -> String {
+        if let Some(drain) = self.operations.drain_of(tenant) {
+            return fuse::by("drained", drain);
+        }
+        if let Some(maintenance) = self.operations.maintenance(tenant) {
+            return fuse::by("in maintenance", maintenance);
+        }
+        let own = self.checks.iter().filter(|(id, _)| id.tenant.as_ref() == Some(tenant));
+        let bad = own.filter(|(_, check)| check.counts_as.verdict() > Verdict::Ok);
+        let worst = bad.min_by_key(|(_, check)| (Reverse(check.counts_as), check.probe.layer));
+        worst.map_or(String::new(), |(id, check)| {
+            format!("{}: {}", id.probe, check.last_summary())
+        })
+    }
+
+    fn settle_node(&mut self, now: Now, at: Moment) -> bool {
+        let missing = self.missing();
+        let grace = self.settings.startup_grace;
+        if let Some(starting) = &mut self.starting
+            && !starting.goes_on(missing, at, grace)
+        {
+            self.starting = None;
+            self.dirty.key(Key::Node);
+        }
+        let better = self.weigh();
+        let (verdict, phase) = (self.verdict(), self.phase());
+        if verdict != Verdict::Ok {
+            self.blemish();
+        }
+        let Some(before) = self.node.shown.replace((verdict, phase)) else {
+            return true;
+        };
+        if before == (verdict, phase) {
+            return false;
+        }
+        self.node.since = now.wall;
+        let reasons = self.reasons_now(now);
+        if before.0 != verdict {
+            let better = better.iter().filter(|_| verdict < before.0).map(|(id, was)| {
+                let why = self.why_better(id);
+                format!("{}: {why} (was {was})", spoken(id))
+            });
+            let texts = reasons.iter().map(|reason| reason.text.clone());
+            self.node.last_change = Some(VerdictChange {
+                at: now.wall,
+                from: before.0,
+                to: verdict,
+                reasons: texts.take(Self::CHANGE_REASONS_MAX).collect(),
+                better: better.take(Self::CHANGE_REASONS_MAX).collect(),
+            });
+        }
+        self.note(Some(Transition {
+            at: now.wall,
+            tenant: None,
+            probe: None,
+            from: node_word(before).to_owned(),
+            to: node_word((verdict, phase)).to_owned(),
+            summary: reasons.first().map_or(String::new(), |reason| reason.text.clone()),
+        }));
+        // What a process shows while it ends is not what the next one begins with.
+        if !self.stopping {
+            self.dirty.key(Key::Node);
+        }
+        true
+    }
+
+    /// Notes what each check makes of the node's verdict now. Those that make less of it than they did, with
+    /// what that was, worst first.
+    fn weigh(&mut self) -> Vec<(CheckId, Verdict)> {
+        let facts = self.facts();
+        let weights = facts.iter().map(|(name, facts)| ((*name).clone(), facts.weight()));
+        let weights = weights.collect::<BTreeMap<_, _>>();
+        let mut better = std::mem::take(&mut self.node.gone);
+        better.retain(|(_, was)| *was > Verdict::Ok);
+        for (id, check) in &mut self.checks {
+            let tenant = id.tenant.as_ref();
+            let weight = tenant.map_or(Some(&Verdict::Down), |tenant| weights.get(tenant));
+            let weighs = weight.map_or(Verdict::Ok, |weight| check.counts_as.verdict().min(*weight));
+            let was = std::mem::replace(&mut check.weighed, weighs);
+            if weighs < was {
+                better.push((id.clone(), was));
+            }
+        }
+        better.sort_by_key(|(_, was)| Reverse(*was));
+        better
+    }
+
+    /// Why a check counts less than it did: what it found, who took its tenant out, or that it is gone.
+    fn why_better(&self, id: &CheckId) -> String {
+        let drain = id.tenant.as_ref().and_then(|tenant| self.operations.drain_of(tenant));
+        let maintenance = id
+            .tenant
+            .as_ref()
+            .and_then(|tenant| self.operations.maintenance(tenant));
+        match (self.checks.get(id), drain, maintenance) {
+            (None, _, _) => "no longer asked".to_owned(),
+            (Some(_), Some(drain), _) => fuse::by("drained", drain),
+            (Some(_), None, Some(maintenance)) => fuse::by("in maintenance", maintenance),
+            (Some(check), None, None) => check.last_summary().to_owned(),
+        }
+    }
+
+    /// The verdict by what was last judged: the same rules as [`fuse::fuse`], without texts.
+    fn verdict(&self) -> Verdict {
+        let sums = self.sums();
+        let of = |tenant| sums.get(&tenant).copied().unwrap_or_default().worst;
+        let facts = self.facts();
+        let gap = fuse::coverage_gap(self.is_unwatched(), facts.values());
+        let tenants = facts.iter().map(|(name, facts)| {
+            let verdict = of(Some((*name).clone()));
+            tenant::counts_as(verdict, facts.required, facts.phase, facts.is_out())
+        });
+        fuse::node_verdict(of(None), tenants, gap)
+    }
+
+    /// Worst and unheard checks, of each tenant and of the node.
+    fn sums(&self) -> BTreeMap<Option<TenantName>, Sum> {
+        let mut sums = BTreeMap::<Option<TenantName>, Sum>::new();
+        for (id, check) in &self.checks {
+            let sum = sums.entry(id.tenant.clone()).or_default();
+            sum.worst = sum.worst.max(check.counts_as.verdict());
+            sum.unheard += usize::from(check.probe.required && !check.has_finding());
+        }
+        sums
+    }
+
+    /// Required checks of required tenants without a finding. Tenants that are new, drained or in
+    /// maintenance are not waited for: nothing of them counts.
+    fn missing(&self) -> Vec<CheckId> {
+        if self.starting.is_none() {
+            return Vec::new();
+        }
+        let waited_for = |name: &TenantName| {
+            let tenant = self.tenants.get(name);
+            tenant.is_some_and(|tenant| tenant.required && !tenant.memory.is_new) && !self.operations.is_out(name)
+        };
+        let missing = self.checks.iter().filter(|(id, check)| {
+            let of_waited = id.tenant.as_ref().is_some_and(waited_for);
+            of_waited && check.probe.required && !check.has_finding()
+        });
+        missing.map(|(id, _)| id.clone()).collect()
+    }
+
+    fn blemish(&mut self) {
+        if self.cycle.green > 0 {
+            self.dirty.key(Key::Node);
+        }
+        Cycle::blemish(&mut self.cycle);
+    }
+}
+
+/// A check's change of level as history keeps it.
+pub(super) fn of_check(id: &CheckId, change: LevelChange) -> Transition {
+    Transition {
+        at: change.at,
+        tenant: id.tenant.clone(),
+        probe: Some(id.probe.clone()),
+        from: change.from.to_string(),
+        to: change.to.to_string(),
+        summary: change.summary,
+    }
+}
+
+/// What history calls a verdict in its phase.
+fn node_word((verdict, phase): (Verdict, Phase)) -> &'static str {
+    match phase {
+        Phase::Serving => verdict.as_str(),
+        other => other.as_str(),
+    }
+}

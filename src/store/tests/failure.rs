@@ -1,0 +1,200 @@
+//! Commits that fail: said once, tried again, counted once.
+
+use std::process::Command;
+
+use super::*;
+use crate::ingest::submit::SubmitError;
+
+#[test]
+fn a_failure_is_said_once_and_what_waited_is_committed_once_when_it_ends() {
+    let dir = TempDir::new().unwrap();
+    let house = House::new(dir.path());
+    let intruder = Intruder::new(dir.path());
+    house.persist(state(1, "drain", Some("1")));
+    assert_eq!(house.until("failing"), ["failing"]);
+    assert!(!house.hub.is_committing());
+    assert!(house.stats.failing().unwrap().reason.contains("locked"));
+    assert_eq!(house.hub.submit(b"{}"), Err(SubmitError::StoreFailing));
+    house.persist(state(2, "drain", Some("2")));
+    drop(intruder);
+    assert_eq!(house.until("persisted 2"), ["recovered", "persisted 2"]);
+    assert!(house.hub.is_committing());
+    assert_eq!(house.stats.failing(), None);
+    house.stop();
+    assert_eq!(open(dir.path()).unwrap().restored.state["drain"], "2");
+}
+
+#[test]
+fn a_commit_whose_answer_was_lost_is_not_made_twice() {
+    let dir = TempDir::new().unwrap();
+    let house = House::new(dir.path());
+    house.count("crm");
+    house.fault.lose_the_next_answer();
+    // `late` is merged with what is stored: a second time would show.
+    let fold = Some(Fold {
+        late: vec![(300, tenant("acme"), b"once ".into())],
+        ..Fold::default()
+    });
+    house.persist(Persist {
+        ticket: 1,
+        fold,
+        ..Persist::default()
+    });
+    assert_eq!(
+        house.until("recovered"),
+        ["committed", "failing", "persisted 1", "recovered"]
+    );
+    assert_eq!(
+        house.reader.windows(300).unwrap(),
+        [(tenant("acme"), b"once ".to_vec())]
+    );
+    house.fault.lose_the_next_answer();
+    assert_eq!(house.count("erp"), 1);
+    house.stop();
+    assert_eq!(on_disk(dir.path()), of(&[("crm", 1), ("erp", 1)]));
+}
+
+#[test]
+fn a_database_found_corrupt_while_running_is_set_aside_and_what_waits_goes_to_the_new_one() {
+    let dir = TempDir::new().unwrap();
+    let house = House::new(dir.path());
+    house.count("crm");
+    let old_id = house.next_batch().log_id;
+    let intruder = Intruder::new(dir.path());
+    house.persist(state(1, "drain", Some("1")));
+    house.until("failing");
+    drop(intruder);
+    // It may recover before the damage is done; the next failure finds it then.
+    for suffix in ["", "-wal", "-shm"] {
+        let path = dir.path().join(format!("readyd.sqlite{suffix}"));
+        std::fs::write(path, "garbage ".repeat(2000)).unwrap();
+    }
+    house.persist(state(2, "drain", Some("2")));
+    let heard = house.until("quarantined");
+    assert!(!heard.contains(&"persisted 2".to_string()), "{heard:?}");
+    house.until("persisted 2");
+    assert_eq!(house.count("erp"), 1);
+    assert!(house.next_batch().log_id > old_id);
+    assert!(house.reader.windows(0).unwrap().is_empty());
+    house.stop();
+    let restored = open(dir.path()).unwrap().restored;
+    assert_eq!(restored.state["drain"], "2");
+    assert_eq!(restored.quarantined, None);
+}
+
+/// A small file system of its own; `None` where we may not mount one.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn new() -> Option<SmallDisk> {
+        let dir = TempDir::new().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=512k,mode=700", "tmpfs"])
+            .arg(dir.path())
+            .status();
+        match mounted {
+            Ok(status) if status.success() => Some(SmallDisk(dir)),
+            _ => {
+                left_out("a tmpfs cannot be mounted here (needs root)");
+                None
+            }
+        }
+    }
+
+    fn fill(&self) {
+        let path = self.0.path().join("fill");
+        let mut size = 1 << 20;
+        let mut file = std::fs::File::create(path).unwrap();
+        while size > 0 {
+            // Until not one byte more fits.
+            if std::io::Write::write_all(&mut file, &vec![0; size]).is_err() {
+                size /= 2;
+            }
+        }
+    }
+
+    fn remount(&self, how: &str) {
+        let how = format!("remount,{how}");
+        let remounted = Command::new("mount").args(["-o", &how]).arg(self.0.path()).status();
+        assert!(remounted.unwrap().success());
+    }
+
+    fn free(&self) {
+        std::fs::remove_file(self.0.path().join("fill")).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_and_space_heals_it() {
+    let Some(disk) = SmallDisk::new() else { return };
+    let house = House::new(disk.0.path());
+    house.count("crm");
+    disk.fill();
+    let large = "x".repeat(200_000);
+    house.persist(state(1, "large", Some(&large)));
+    house.until("failing");
+    let reason = house.stats.failing().unwrap().reason;
+    assert!(reason.contains("full") || reason.contains("I/O"), "{reason}");
+    disk.free();
+    house.until("recovered");
+    assert_eq!(house.count("crm"), 1);
+    house.stop();
+    assert_eq!(on_disk(disk.0.path()), of(&[("crm", 2)]));
+}
+
+#[test]
+fn a_start_on_a_full_disk_finds_the_old_state_and_begins_in_failure() {
+    let Some(disk) = SmallDisk::new() else { return };
+    let house = House::new(disk.0.path());
+    house.persist(state(1, "drain", Some("{}")));
+    house.until("persisted 1");
+    house.count("crm");
+    house.stop();
+    disk.fill();
+    let house = House::new(disk.0.path());
+    assert_eq!(house.restored.state["drain"], "{}");
+    assert_eq!(house.restored.log.len(), 1);
+    assert_eq!(house.restored.quarantined, None);
+    house.until("failing");
+    disk.free();
+    house.until("recovered");
+    assert_eq!(house.count("crm"), 1);
+    house.stop();
+    assert_eq!(on_disk(disk.0.path()), of(&[("crm", 2)]));
+}
+
+#[test]
+fn a_start_on_a_read_only_disk_finds_the_old_state_and_begins_in_failure() {
+    // After an orderly end, and after a kill (the write-ahead log is still there).
+    for orderly in [true, false] {
+        let Some(disk) = SmallDisk::new() else { return };
+        let house = House::new(disk.0.path());
+        house.persist(state(1, "drain", Some("{}")));
+        house.until("persisted 1");
+        let name = |suffix: &str| disk.0.path().join(format!("readyd.sqlite{suffix}"));
+        let killed = ["", "-wal", "-shm"].map(|suffix| (name(suffix), std::fs::read(name(suffix)).unwrap()));
+        house.stop();
+        if !orderly {
+            killed
+                .iter()
+                .for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+        }
+        disk.remount("ro");
+        let house = House::new(disk.0.path());
+        assert_eq!(
+            house.restored.state.get("drain").map(String::as_str),
+            Some("{}"),
+            "orderly: {orderly}"
+        );
+        house.until("failing");
+        disk.remount("rw");
+        house.until("recovered");
+        assert_eq!(house.count("crm"), 1);
+    }
+}

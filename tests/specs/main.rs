@@ -1,0 +1,36 @@
+//! The product from outside, in reading order: what a newcomer sees in the first minute, what gateways
+//! and operators rely on, what bad input and a bad host get, and the shape of the house itself.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "specs from outside start processes and read the clock"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a spec that cannot go on should stop"
+)]
+
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod article;
+mod bad_host;
+mod command_line;
+mod documents;
+mod ending;
+mod exactly_once;
+mod first_minute;
+mod hostile_sockets;
+mod link_events;
+mod link_markers;
+mod log_source;
+mod lost_state;
+mod metrics;
+mod operations;
+mod operator;
+mod reload;
+mod restart;
+mod resume;
+mod secrets;
+mod shape;
+mod two_nodes;

@@ -1,0 +1,238 @@
+//! Secrets that are planted wherever text comes in are found nowhere that readyd writes or answers.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::harness::{Node, PATIENCE};
+
+/// Each in its own place, so that a leak names it.
+const PLANTED: &[(&str, &str)] = &[
+    ("a bearer in an error", "a1B2c3D4e5F6errorbearer"),
+    ("basic credentials in an error", "YW5uOnM3Y3IzdHBhc3N3MHJk"),
+    ("a query's secret in an error", "q0error9secret8value"),
+    ("a password in an error's URL", "pw5error6in7url"),
+    ("an API key in an error", "sk-err0rkey12345678abcd"),
+    ("a password in an endpoint", "pw1endpoint2user"),
+    ("a query's secret of an endpoint", "q1endpoint2token"),
+    ("a fragment of an endpoint", "f1endpoint2fragment"),
+    ("a token in an endpoint's path", "xoxb-123456789012-endpointpath"),
+    ("a bearer in a gateway's name", "g1gateway2bearer3"),
+    ("a bearer in a request id", "r1request2bearer3"),
+    ("a secret in a task id", "t1task2secret3value"),
+    ("a bad kind", "k1kind2secret3"),
+    ("a bad time", "s1time2secret3"),
+    ("a tenant that is none", "T1TENANT2SECRET3"),
+    ("a delivery's body", "b1body2secret3"),
+    ("a delivery's header", "h1header2secret3"),
+    ("a line that is no JSON", "j1broken2secret3"),
+    ("an env file's token", "env1file2token3value"),
+    ("a bearer that a doctor prints", "d1doctor2bearer3"),
+    ("a password that a doctor prints", "d1doctor2password3"),
+    ("a URL that a doctor prints", "d1doctor2url3pw"),
+    ("what a doctor says when it cannot", "d1stderr2secret3"),
+];
+
+fn planted(place: &str) -> &'static str {
+    PLANTED
+        .iter()
+        .find(|(name, _)| *name == place)
+        .unwrap_or_else(|| panic!("{place}?"))
+        .1
+}
+
+fn events() -> Vec<String> {
+    let base = |field: &str, value: serde_json::Value| {
+        let mut event = serde_json::json!({"tenant": "acme", "endpoint": "crm", "status": 503});
+        event[field] = value;
+        event.to_string()
+    };
+    let error = format!(
+        "POST https://ann:{}@h/x?token={} failed: Authorization: Bearer {}",
+        planted("a password in an error's URL"),
+        planted("a query's secret in an error"),
+        planted("a bearer in an error"),
+    );
+    let more = format!(
+        "sent basic {} and {}",
+        planted("basic credentials in an error"),
+        planted("an API key in an error")
+    );
+    let endpoint = format!(
+        "https://ann:{}@crm.example/hook/{}?access_token={}#{}",
+        planted("a password in an endpoint"),
+        planted("a token in an endpoint's path"),
+        planted("a query's secret of an endpoint"),
+        planted("a fragment of an endpoint"),
+    );
+    vec![
+        base("error", error.into()),
+        base("error", more.into()),
+        base("endpoint", endpoint.into()),
+        base(
+            "gateway",
+            format!("gw Bearer {}", planted("a bearer in a gateway's name")).into(),
+        ),
+        base(
+            "request_id",
+            format!("Bearer {}", planted("a bearer in a request id")).into(),
+        ),
+        base("task_id", format!("token={}", planted("a secret in a task id")).into()),
+        base("kind", planted("a bad kind").into()),
+        base("ts", planted("a bad time").into()),
+        base("tenant", planted("a tenant that is none").into()),
+        base("body", serde_json::json!({"password": planted("a delivery's body")})),
+        base("headers", serde_json::json!({"x-key": planted("a delivery's header")})),
+        format!("{{\"token\": \"{}\"", planted("a line that is no JSON")),
+    ]
+}
+
+/// A doctor that tells all it knows: first a report full of secrets, later an end with a complaint.
+fn doctor(tools: &Path) {
+    let says = format!(
+        r#"{{"ok":false,"findings":[{{"checkId":"core/auth","severity":"error","message":"sent Authorization: Bearer {} with password={} to https://ann:{}@h/x, token is '$GATEWAY_TOKEN'"}}]}}"#,
+        planted("a bearer that a doctor prints"),
+        planted("a password that a doctor prints"),
+        planted("a URL that a doctor prints"),
+    );
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = version ] && echo '{{\"version\":\"9.9.9\"}}' && exit 0\n\
+         if [ -e {broken} ]; then echo \"cannot: secret={stderr} $GATEWAY_TOKEN\" >&2; exit 3; fi\n\
+         cat <<END\n{says}\nEND\n",
+        broken = tools.join("broken").display(),
+        stderr = planted("what a doctor says when it cannot"),
+    );
+    let path = tools.join("openclaw");
+    fs::write(&path, script).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// Everything that can be had of the node, by where it was had.
+pub(crate) fn gathered(node: &Node) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut directories = vec![node.state_dir(), node.runtime_dir()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.is_file() {
+                all.insert(path.display().to_string(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    all.insert("the log".into(), fs::read(node.log_path()).unwrap());
+    for path in [
+        "/ready",
+        "/ready?verbose",
+        "/ready/acme",
+        "/metrics",
+        "/v1/status",
+        "/v1/checks",
+        "/v1/checks/doctor/acme",
+        "/v1/checks/webhook-digest/acme",
+        "/v1/webhook-digest?limit=100",
+        "/v1/webhook-digest?scope=local",
+        "/v1/webhook-digest?window=last",
+        "/v1/history",
+    ] {
+        all.insert(path.into(), node.get(path).body.into_bytes());
+    }
+    for form in ["text/plain", "application/health+json"] {
+        let request = format!("GET /ready HTTP/1.1\r\nhost: localhost\r\naccept: {form}\r\nconnection: close\r\n\r\n");
+        all.insert(form.into(), node.request(&request).unwrap().body.into_bytes());
+    }
+    for arguments in [
+        &["bundle", "--output", "-"][..],
+        &["status"],
+        &["status", "--json"],
+        &["why"],
+        &["digest"],
+        &["explain", "doctor@acme"],
+        &["config", "show"],
+    ] {
+        let output = node.cli(arguments);
+        let said = [output.stdout, output.stderr].concat();
+        assert!(!said.is_empty(), "{arguments:?} says nothing");
+        all.insert(format!("readyd {}", arguments.join(" ")), said);
+    }
+    all
+}
+
+fn assert_clean(node: &Node) {
+    let gathered = gathered(node);
+    let leaks: Vec<String> = PLANTED
+        .iter()
+        .flat_map(|(name, secret)| {
+            let holds = move |bytes: &&Vec<u8>| memchr::memmem::find(bytes, secret.as_bytes()).is_some();
+            let places = gathered.iter().filter(move |(_, bytes)| holds(bytes));
+            places.map(move |(place, _)| format!("{name} is in {place}"))
+        })
+        .collect();
+    assert!(leaks.is_empty(), "{leaks:#?}");
+}
+
+#[test]
+fn planted_secrets_are_found_nowhere() {
+    let tools = tempfile::tempdir().unwrap();
+    doctor(tools.path());
+    let env_file = tools.path().join("acme.env");
+    fs::write(&env_file, format!("GATEWAY_TOKEN={}\n", planted("an env file's token"))).unwrap();
+    fs::set_permissions(&env_file, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut node = Node::start(&format!(
+        "exec: {{path: [{}, /usr/bin, /bin]}}\nopenclaw: {{dialect: article}}\ntenants: {{acme: {{env_file: {}}}}}\n\
+         probes: {{doctor: {{every: 1s, retry_every: 200ms, timeout: 10s}}}}\n",
+        tools.path().display(),
+        env_file.display()
+    ));
+    node.until("/v1/checks/doctor/acme", PATIENCE, |answer| {
+        answer.json()["level"] == "down"
+    });
+
+    let mut plain = node.events();
+    for line in events() {
+        writeln!(plain, "{line}").unwrap();
+    }
+    let told = node.events();
+    told.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut writer = told.try_clone().unwrap();
+    writeln!(writer, r#"{{"hello":{{"producer":"gw"}}}}"#).unwrap();
+    for (index, line) in events().iter().enumerate() {
+        writeln!(
+            writer,
+            "{}",
+            line.replacen('{', &format!("{{\"seq\":{},", index + 1), 1)
+        )
+        .unwrap();
+    }
+    told.shutdown(std::net::Shutdown::Write).unwrap();
+    let heard: Vec<String> = BufReader::new(told).lines().map_while(Result::ok).collect();
+    for (name, secret) in PLANTED {
+        assert!(!heard.iter().any(|line| line.contains(secret)), "{name}: {heard:?}");
+    }
+    node.until("/v1/webhook-digest?limit=100", PATIENCE, |answer| {
+        answer.json()["totals"]["failures"] == 2 * 8
+    });
+    let digest = node.get("/v1/webhook-digest?limit=100").json();
+    assert!(
+        digest.to_string().contains("[redacted"),
+        "something was there to be redacted: {digest:#}"
+    );
+    let doctor = node.get("/v1/checks/doctor/acme");
+    assert!(doctor.body.contains("[redacted]"), "{}", doctor.body);
+    assert_clean(&node);
+
+    fs::write(tools.path().join("broken"), "").unwrap();
+    node.until("/v1/checks/doctor/acme", PATIENCE, |answer| {
+        answer.json()["level"] == "unknown" && answer.body.contains("cannot")
+    });
+    assert_clean(&node);
+
+    // What was held goes to the disk at the end, and comes back.
+    node.stop();
+    node.spawn();
+    node.wait_until_it_answers();
+    assert_clean(&node);
+}
