@@ -83,6 +83,12 @@ fn from_fragments(tenant: &mut Tenant, tree: &Node) {
             (None, None) => Instance::Unknown,
         };
     }
+    tenant.listeners = gateway
+        .texts("listeners")
+        .unwrap_or_default()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     tenant.tenant_budget = tenant.tenant_budget.or_else(|| webhook.count("tenant_budget"));
     for entry in webhook.node("endpoints").map(Node::entries).unwrap_or_default() {
         let budget = Fields::of(Some(&entry.node), ENDPOINT_KEYS).count("budget");

@@ -191,7 +191,7 @@ fn exec(fields: Fields<'_>, node: &Node, reading: Reading<'_>, problems: &mut Pr
         .iter()
         .map(|text| (*text).to_owned())
         .collect();
-    if command.is_empty() && parse != Parse::Doctor {
+    if command.is_empty() && !parse.is_openclaws() {
         problems.add(
             &node.at,
             &join(reading.path, "command"),

@@ -106,6 +106,8 @@ pub struct Tenant {
     pub log_file: Option<PathBuf>,
     /// Endpoint as stored in the digest → its budget.
     pub endpoints: BTreeMap<String, u64>,
+    /// What its fragments declare that its gateway listens on: `127.0.0.1:18789`, `localhost:18789`.
+    pub listeners: Vec<String>,
     /// `None`: `digest.tenant_budget`.
     pub tenant_budget: Option<u64>,
     /// Probes as this tenant's fragments patiently want them; absent: as in [`Config::probes`].

@@ -121,6 +121,7 @@ impl Tenant {
             webhook_source: None,
             log_file: None,
             endpoints: BTreeMap::new(),
+            listeners: Vec::new(),
             tenant_budget: None,
             probes: BTreeMap::new(),
             trouble: None,

@@ -1,30 +1,50 @@
-//! Whom a check asks.
+//! Whom a check asks, with what the engine knows of it.
+
+use std::collections::BTreeMap;
 
 use crate::config::{Config, Tenant};
+use crate::link::session::LinkFacts;
 use crate::probe::declaration::{StateDir, Target, TenantTarget};
-use crate::words::CheckId;
+use crate::words::{CheckId, TenantName};
 
-/// `None` when the check's tenant is not configured any more. `state_dirs`: the node's own and its tenants',
-/// as the shell found them (a profile's place depends on its user's home).
-pub(super) fn target(config: &Config, state_dirs: &[StateDir], check: &CheckId) -> Option<Target> {
-    match &check.tenant {
-        None => Some(Target::Node {
-            state_dirs: state_dirs.to_vec(),
-        }),
-        Some(name) => config
-            .tenants
-            .get(name)
-            .map(|tenant| Target::Tenant(tenant_target(config, tenant))),
-    }
+/// What targets are made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    pub config: &'a Config,
+    /// The node's own and its tenants', as the shell found them (a profile's place depends on its user's home).
+    pub state_dirs: &'a [StateDir],
+    pub links: &'a BTreeMap<TenantName, LinkFacts>,
 }
 
-fn tenant_target(config: &Config, tenant: &Tenant) -> TenantTarget {
-    TenantTarget {
-        name: tenant.name.clone(),
-        user: tenant.user.clone(),
-        instance: tenant.instance.clone(),
-        port: tenant.port,
-        env_file: tenant.env_file.clone(),
-        startup_grace: config.readiness.startup_grace,
+impl Known<'_> {
+    /// `None` when the check's tenant is not configured any more.
+    pub(super) fn target(self, check: &CheckId) -> Option<Target> {
+        match &check.tenant {
+            None => Some(Target::Node {
+                state_dirs: self.state_dirs.to_vec(),
+            }),
+            Some(name) => self
+                .config
+                .tenants
+                .get(name)
+                .map(|tenant| Target::of(self.tenant(tenant))),
+        }
+    }
+
+    fn tenant(self, tenant: &Tenant) -> TenantTarget {
+        let secrets_dir = self.config.secrets_dir.as_ref();
+        TenantTarget {
+            name: tenant.name.clone(),
+            user: tenant.user.clone(),
+            instance: tenant.instance.clone(),
+            port: tenant.port,
+            place: tenant.place(),
+            listeners: tenant.listeners.clone(),
+            env_file: tenant.env_file.clone(),
+            token_file: tenant.token_file.clone(),
+            secrets_dir: secrets_dir.map(|dir| dir.join(tenant.name.as_str())),
+            link: self.links.get(&tenant.name).cloned(),
+            startup_grace: self.config.readiness.startup_grace,
+        }
     }
 }

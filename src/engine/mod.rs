@@ -37,6 +37,7 @@ use crate::readiness::snapshot::{ConfigStatus, Snapshot};
 use crate::store::{Restored, StoreEvent};
 use crate::words::{CheckId, Cost, Finding, Instant, Now, TenantName};
 
+use bind::Known;
 use durability::Durability;
 use internal::{Internal, Kind};
 pub use message::{Command, Done, Input, LinkNews, Output, Refused, Remote};
@@ -160,6 +161,14 @@ impl Engine {
             checkpoint_at: now.at.before(CHECKPOINT_EVERY),
             rewrite: false,
             config,
+        }
+    }
+
+    fn known(&self) -> Known<'_> {
+        Known {
+            config: &self.config,
+            state_dirs: &self.state_dirs,
+            links: &self.links,
         }
     }
 
@@ -403,7 +412,7 @@ impl Engine {
         };
         for check in self.schedule.due(now.at, places.less(self.schedule.in_flight())) {
             let probe = self.config.probe(&check).cloned();
-            let target = bind::target(&self.config, &self.state_dirs, &check);
+            let target = self.known().target(&check);
             let (Some(probe), Some(target)) = (probe, target) else {
                 debug_assert!(false, "{check} is scheduled and not configured");
                 self.schedule.done(now.at, &check, Again::No);

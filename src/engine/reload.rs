@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Engine;
+use super::bind::Known;
 use super::message::Output;
-use super::{Engine, bind};
 use crate::config::{Config, Tenant};
 use crate::digest;
 use crate::probe::declaration::StateDir;
@@ -43,10 +44,12 @@ impl Engine {
             stays
         });
         for check in checks.keys() {
-            let asked_of = |config, state_dirs| bind::target(config, state_dirs, check);
-            if is_touched(&before, &self.config, check)
-                || asked_of(&before, &dirs_before) != asked_of(&self.config, &self.state_dirs)
-            {
+            let known_before = Known {
+                config: &before,
+                state_dirs: &dirs_before,
+                links: &self.links,
+            };
+            if is_touched(&before, &self.config, check) || known_before.target(check) != self.known().target(check) {
                 // What is in flight asks as before, or somebody else: its answer is not this check's.
                 out.extend(self.runs.remove(check).map(Output::Cancel));
                 self.schedule.ask_anew(check);

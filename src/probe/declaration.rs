@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::link::place::Place;
+use crate::link::session::LinkFacts;
 use crate::words::{CheckId, Layer, ProbeName, TenantName, Verdict};
 
 /// One probe with every default filled in.
@@ -74,8 +76,8 @@ pub enum Asks {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exec {
     pub lane: Lane,
-    /// argv with `{tenant} {profile} {state_dir} {config} {port}` in any argument. For `parse: doctor`
-    /// an empty command means "as the dialect wants it".
+    /// argv with `{tenant} {profile} {state_dir} {config} {port}` in any argument. Where
+    /// [`Parse::is_openclaws`], an empty command means "as the dialect wants it".
     pub command: Vec<String>,
     pub parse: Parse,
     /// Added to the cleared environment.
@@ -202,7 +204,7 @@ pub enum Target {
         /// The node's state directory and each tenant's, with the user it belongs to.
         state_dirs: Vec<StateDir>,
     },
-    Tenant(TenantTarget),
+    Tenant(Box<TenantTarget>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,7 +221,17 @@ pub struct TenantTarget {
     pub user: Option<String>,
     pub instance: Instance,
     pub port: Option<u16>,
+    /// Where its gateway is spoken to; `None`: nobody said.
+    pub place: Option<Place>,
+    /// What its fragments declare that it listens on: `127.0.0.1:18789`, `localhost:18789`.
+    pub listeners: Vec<String>,
     pub env_file: Option<PathBuf>,
+    /// As configured for it; [`TenantTarget::secrets_dir`] is where it lies otherwise.
+    pub token_file: Option<PathBuf>,
+    /// The tenant's own folder in the node's `secrets_dir`.
+    pub secrets_dir: Option<PathBuf>,
+    /// What its link knows, while there is one.
+    pub link: Option<LinkFacts>,
     /// How long a gateway may say `starting` before that is an outage.
     pub startup_grace: Duration,
 }
@@ -238,6 +250,19 @@ pub enum Instance {
         /// Default: `openclaw.json` in the state directory.
         config: Option<PathBuf>,
     },
+}
+
+impl Target {
+    pub fn of(tenant: TenantTarget) -> Target {
+        Target::Tenant(Box::new(tenant))
+    }
+}
+
+impl Parse {
+    /// Whether it reads what an `openclaw` says, whose arguments readyd knows in every dialect.
+    pub const fn is_openclaws(self) -> bool {
+        matches!(self, Parse::Doctor)
+    }
 }
 
 impl Asks {
@@ -299,6 +324,26 @@ impl Probe {
             explained_by: Vec::new(),
             hint: String::new(),
             enabled: true,
+        }
+    }
+}
+
+#[cfg(test)]
+impl TenantTarget {
+    /// A tenant of which nothing but the name is known.
+    pub(crate) fn specimen(name: &str) -> TenantTarget {
+        TenantTarget {
+            name: TenantName::parse(name).unwrap(),
+            user: None,
+            instance: Instance::Unknown,
+            port: None,
+            place: None,
+            listeners: Vec::new(),
+            env_file: None,
+            token_file: None,
+            secrets_dir: None,
+            link: None,
+            startup_grace: Duration::from_secs(60),
         }
     }
 }

@@ -66,7 +66,12 @@ pub async fn ask_exec(order: &Order, exec: &Exec, tools: &Tools) -> (Finding, Co
 
 async fn ask(order: &Order, exec: &Exec, tools: &Tools) -> Result<(Finding, Cost), NotStarted> {
     let place = look_up(order, exec, tools).await?;
-    let args = arguments(&place, order, exec, tools).await?;
+    let Some(args) = arguments(&place, order, exec, tools).await? else {
+        return Ok((
+            Finding::ok("the articles' openclaw has no such question"),
+            Cost::default(),
+        ));
+    };
     let shown = std::iter::once(place.program.display().to_string())
         .chain(args.iter().cloned())
         .collect::<Vec<_>>()
@@ -185,7 +190,7 @@ fn place(target: &Target, exec: &Exec, tools: &Tools) -> Result<Place, NotStarte
         .map_or_else(|| tools.home.clone(), |account| account.home.clone());
     let name = match exec.command.first() {
         Some(name) => fill(name, target, Some(&home)).map_err(misconfigured)?,
-        None if exec.parse == Parse::Doctor => openclaw::NAME.to_owned(),
+        None if exec.parse.is_openclaws() => openclaw::NAME.to_owned(),
         None => return Err(misconfigured("it has no command: say `command:`".to_owned())),
     };
     let command = if name == openclaw::NAME {
@@ -274,11 +279,17 @@ fn base_env(tools: &Tools, home: &Path) -> Vec<(String, String)> {
     ]
 }
 
-async fn arguments(place: &Place, order: &Order, exec: &Exec, tools: &Tools) -> Result<Vec<String>, NotStarted> {
+/// `None`: the CLI's dialect has no words for it.
+async fn arguments(
+    place: &Place,
+    order: &Order,
+    exec: &Exec,
+    tools: &Tools,
+) -> Result<Option<Vec<String>>, NotStarted> {
     let misconfigured = |text| NotStarted::new(Cause::Misconfigured, text);
     if exec.command.is_empty() {
         let cli = cli(place, tools).await?;
-        return openclaw::doctor_args(&cli, &order.target).map_err(misconfigured);
+        return openclaw::args(exec.parse, &cli, &order.target).map_err(misconfigured);
     }
     // A command that names nothing of the tenant would ask the same instance for every one of them.
     let says_whom = exec
@@ -296,7 +307,8 @@ async fn arguments(place: &Place, order: &Order, exec: &Exec, tools: &Tools) -> 
     exec.command[1..]
         .iter()
         .map(|arg| fill(arg, &order.target, Some(&place.home)).map_err(misconfigured))
-        .collect()
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 async fn cli(place: &Place, tools: &Tools) -> Result<Cli, NotStarted> {

@@ -11,7 +11,7 @@ use std::path::Path;
 
 pub use dialects::{Dialects, Identity};
 
-use super::declaration::{Instance, Target};
+use super::declaration::{Instance, Parse, Target};
 use super::parse::{Said, object};
 use super::target::{config_file_of, state_dir_of};
 use crate::words::text;
@@ -105,8 +105,18 @@ pub fn introduced_by_command(said: &Said<'_>) -> Option<Cli> {
     })
 }
 
-/// The arguments of the doctor in the CLI's dialect; the error says what to set.
-pub fn doctor_args(cli: &Cli, target: &Target) -> Result<Vec<String>, String> {
+/// The arguments with which the CLI is asked in its dialect, `None` where that has no words for it; the error
+/// says what to set.
+pub fn args(parse: Parse, cli: &Cli, target: &Target) -> Result<Option<Vec<String>>, String> {
+    match parse {
+        Parse::Doctor => doctor_args(cli, target).map(Some),
+        Parse::Nagios | Parse::ExitCode | Parse::Json | Parse::Readyz => {
+            Err("it has no command: say `command:`".to_owned())
+        }
+    }
+}
+
+fn doctor_args(cli: &Cli, target: &Target) -> Result<Vec<String>, String> {
     match cli.speaks {
         Speaks::Article => match target {
             Target::Tenant(tenant) => Ok(strings(&["doctor", "--tenant", tenant.name.as_str(), "--json"])),

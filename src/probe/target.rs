@@ -121,19 +121,13 @@ fn setting(placeholder: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::words::TenantName;
 
     fn filled(template: &str, instance: Instance, port: Option<u16>) -> String {
-        let target = Target::Tenant(TenantTarget {
-            name: TenantName::parse("acme").unwrap(),
-            user: None,
+        let target = Target::of(TenantTarget {
             instance,
             port,
-            env_file: None,
-            startup_grace: Duration::from_secs(60),
+            ..TenantTarget::specimen("acme")
         });
         fill(template, &target, Some(Path::new("/home/a"))).unwrap_or_else(|error| format!("error: {error}"))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::config::Openclaw;
 use crate::probe::declaration::{Asks, Lane, Probe, RunId, TenantTarget};
-use crate::words::{CheckId, TenantName};
+use crate::words::CheckId;
 
 /// A folder with CLIs in `bin`; `$0`'s folder is where they write to.
 struct Bench {
@@ -52,12 +52,9 @@ impl Bench {
                 dialects: Dialects::default(),
             },
             target: TenantTarget {
-                name: TenantName::parse("acme").unwrap(),
-                user: None,
                 instance: Instance::Profile("beta".into()),
                 port: Some(18789),
-                env_file: None,
-                startup_grace: Duration::from_secs(60),
+                ..TenantTarget::specimen("acme")
             },
             exec: Exec {
                 lane: Lane::Heavy,
@@ -104,7 +101,7 @@ impl Bench {
             run: RunId(1),
             check: CheckId::of(probe.name.clone(), self.target.name.clone()),
             probe: Arc::new(probe),
-            target: Target::Tenant(self.target.clone()),
+            target: Target::of(self.target.clone()),
         };
         ask_exec(&order, &self.exec, &self.tools).await
     }

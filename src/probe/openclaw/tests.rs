@@ -2,7 +2,6 @@ use std::path::Path;
 
 use super::*;
 use crate::probe::declaration::TenantTarget;
-use crate::words::TenantName;
 
 fn said<'a>(code: i32, stdout: &'a str, stderr: &'a str) -> Said<'a> {
     Said {
@@ -23,13 +22,10 @@ fn introduced(code: i32, stdout: &str) -> String {
 }
 
 fn tenant(instance: Instance, port: Option<u16>) -> Target {
-    Target::Tenant(TenantTarget {
-        name: TenantName::parse("acme").unwrap(),
-        user: None,
+    Target::of(TenantTarget {
         instance,
         port,
-        env_file: None,
-        startup_grace: std::time::Duration::from_secs(60),
+        ..TenantTarget::specimen("acme")
     })
 }
 

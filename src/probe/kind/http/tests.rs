@@ -6,8 +6,8 @@ use tokio::net::TcpListener;
 use super::super::Scene;
 use super::*;
 use crate::http::client::tests::self_signed;
-use crate::probe::declaration::{Instance, Target, TenantTarget};
-use crate::words::{Answer, TenantName};
+use crate::probe::declaration::{Target, TenantTarget};
+use crate::words::Answer;
 
 const READY: &str = r#"{"ready":true,"failing":[],"uptimeMs":23548}"#;
 const STARTED: &str = r#"{"ok":true,"status":"started","version":"2026.9.6","uptimeMs":23570}"#;
@@ -52,13 +52,9 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, ready: (u16, &s
 }
 
 fn tenant(port: Option<u16>) -> Scene {
-    Scene::of(Target::Tenant(TenantTarget {
-        name: TenantName::parse("acme").unwrap(),
-        user: None,
-        instance: Instance::Unknown,
+    Scene::of(Target::of(TenantTarget {
         port,
-        env_file: None,
-        startup_grace: Duration::from_secs(60),
+        ..TenantTarget::specimen("acme")
     }))
 }
 

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::super::Scene;
 use super::*;
 use crate::probe::declaration::{Instance, Target};
-use crate::words::{Answer, Cause, TenantName};
+use crate::words::{Answer, Cause};
 
 /// Of OpenClaw 2026.9.6 (user_version 18), with the indexes that the counts are answered from.
 const SCHEMA: &str = "
@@ -106,15 +106,11 @@ impl Gateway {
 
 fn tenant(state_dir: &Path) -> TenantTarget {
     TenantTarget {
-        name: TenantName::parse("acme").unwrap(),
-        user: None,
         instance: Instance::StateDir {
             state_dir: state_dir.into(),
             config: None,
         },
-        port: None,
-        env_file: None,
-        startup_grace: Duration::from_secs(60),
+        ..TenantTarget::specimen("acme")
     }
 }
 
@@ -435,7 +431,7 @@ async fn a_tenant_without_a_known_place_or_without_a_database_is_ok() {
         instance: Instance::Unknown,
         ..tenant(Path::new("/"))
     };
-    let finding = ask(&limits(), &Scene::of(Target::Tenant(nowhere)).ask()).await;
+    let finding = ask(&limits(), &Scene::of(Target::of(nowhere)).ask()).await;
     assert_eq!(
         (finding.answer, finding.summary.as_str()),
         (Answer::Ok, "there is no queue to watch")
@@ -443,7 +439,7 @@ async fn a_tenant_without_a_known_place_or_without_a_database_is_ok() {
     assert_eq!(finding.notes, ["this tenant's state directory is not known"]);
 
     let folder = tempfile::tempdir().unwrap();
-    let finding = ask(&limits(), &Scene::of(Target::Tenant(tenant(folder.path()))).ask()).await;
+    let finding = ask(&limits(), &Scene::of(Target::of(tenant(folder.path()))).ask()).await;
     assert_eq!(finding.answer, Answer::Ok);
     assert_eq!(
         std::fs::read_dir(folder.path()).unwrap().count(),

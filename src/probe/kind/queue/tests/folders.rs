@@ -10,7 +10,7 @@ async fn older_versions_folders_are_counted() {
     }
     // Emptied by a migration: no queue any more.
     std::fs::create_dir(folder.path().join("session-delivery-queue")).unwrap();
-    let scene = Scene::of(Target::Tenant(tenant(folder.path())));
+    let scene = Scene::of(Target::of(tenant(folder.path())));
     let finding = ask(&limits(), &scene.ask()).await;
     assert_eq!(finding.answer, Answer::Ok, "{}", finding.summary);
     assert_eq!(finding.summary, "1 queue, 2 waiting");
