@@ -73,7 +73,8 @@ pub fn many_links() -> (Beside, TempDir) {
     (beside, directory)
 }
 
-fn cpu_seconds(node: &Node) -> f64 {
+/// Of the user and of the system, since its start.
+pub fn cpu_seconds(node: &Node) -> f64 {
     let stat = read(node, "stat");
     let (_, fields) = stat.rsplit_once(')').unwrap();
     let ticks = fields.split_whitespace().skip(11).take(2);
