@@ -90,7 +90,6 @@ impl Gateway {
         gateway
     }
 
-    /// Every frame that was sent, to whomever.
     /// A node that has a link to it and asks nothing else; the token is in `token_file`.
     pub fn node(&self, token_file: &Path) -> Node {
         fs::set_permissions(token_file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -102,6 +101,7 @@ impl Gateway {
         ))
     }
 
+    /// Every frame that was sent, to whomever.
     pub fn said(&self) -> Vec<String> {
         self.said.lock().unwrap().clone()
     }

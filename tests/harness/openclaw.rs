@@ -126,6 +126,24 @@ impl Gateway {
         }
     }
 
+    /// The status of its own answer; `000`: none.
+    pub fn readyz(&self) -> String {
+        let url = format!("http://127.0.0.1:{}/readyz", self.port);
+        let output = Command::new("curl")
+            .args(["-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", &url])
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    pub fn wait_until_it_is_ready(&self) {
+        let began = Instant::now();
+        while self.readyz() != "200" {
+            assert!(began.elapsed() < BOOT, "the gateway does not become ready");
+            pause();
+        }
+    }
+
     pub fn is_alive(&mut self) -> bool {
         self.child
             .as_mut()

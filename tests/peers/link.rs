@@ -74,14 +74,14 @@ fn on_a_small_disk(mount_point: &Path) {
     println!("full state disk: {} after {took:?}", full.json()["status"]);
     println!("{}", full.json()["reasons"]);
     assert_eq!(rustix::fs::statvfs(mount_point).unwrap().f_bavail, 0);
-    assert_eq!(readyz(&gateway), "200", "the gateway itself does not know");
+    assert_eq!(gateway.readyz(), "200", "the gateway itself does not know");
     // Long enough for every check to have noticed.
     let (_, took) = node.until("/v1/checks/write", NOTICED, |answer| {
         fill(&filler);
         answer.json()["level"] == "down"
     });
     println!("full state disk: writing fails after {took:?} more");
-    assert_eq!(readyz(&gateway), "200");
+    assert_eq!(gateway.readyz(), "200");
 
     fs::remove_file(&filler).unwrap();
     let (_, took) = node.until_status("ok", NOTICED);
@@ -94,13 +94,4 @@ fn fill(path: &Path) {
     for chunk in [1 << 20, 4096, 1] {
         while file.write(&vec![0; chunk]).is_ok_and(|written| written > 0) {}
     }
-}
-
-fn readyz(gateway: &Gateway) -> String {
-    let url = format!("http://127.0.0.1:{}/readyz", gateway.port);
-    let output = Command::new("curl")
-        .args(["-s", "-m", "5", "-o", "/dev/null", "-w", "%{http_code}", &url])
-        .output()
-        .unwrap();
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -2,14 +2,15 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use readyd::clock;
 use readyd::words::Wall;
 use serde_json::{Value, json};
 
 use crate::harness::openclaw::{BOOT, Gateway};
-use crate::harness::{Node, free_port};
+use crate::harness::{Node, free_port, pause};
 
 /// From the gateway's own record of the failure to the row.
 const ROW_WITHIN: Duration = Duration::from_secs(2);
@@ -132,13 +133,18 @@ fn add(gateway: &Gateway, name: &str, url: &str) -> String {
     added["id"].as_str().unwrap().to_owned()
 }
 
-/// When the gateway says that a job's delivery failed.
-fn logged(log: &std::path::Path, job: &str) -> Wall {
-    let text = std::fs::read_to_string(log).unwrap();
-    let mut records = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let record = records
-        .find(|record| record["1"]["jobId"] == job && record["2"] == "cron: webhook delivery failed")
-        .unwrap_or_else(|| panic!("no failure of {job} in the log"));
-    // With an offset, as the gateway's time zone is.
-    Wall::parse_rfc3339(record["time"].as_str().unwrap()).unwrap()
+/// When the gateway says that a job's delivery failed. On a busy machine it writes that after the link has told it.
+fn logged(log: &Path, job: &str) -> Wall {
+    let is_failure = |record: &Value| record["1"]["jobId"] == job && record["2"] == "cron: webhook delivery failed";
+    let began = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(log).unwrap();
+        let mut records = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        if let Some(record) = records.find(is_failure) {
+            // With an offset, as the gateway's time zone is.
+            return Wall::parse_rfc3339(record["time"].as_str().unwrap()).unwrap();
+        }
+        assert!(began.elapsed() < RUN, "no failure of {job} in the log:\n{text}");
+        pause();
+    }
 }
