@@ -1,0 +1,106 @@
+//! What one tenant costs an hour with every probe on, real OpenClaw, beside a script that asks the same questions of the
+//! command as often. CPU seconds: those of readyd's children and its own; each command is run once for the script's side.
+//!
+//! `TENANT_COST_SECONDS` (120): how long readyd's own share is watched after every check has answered.
+#![allow(clippy::disallowed_methods, reason = "starts processes and reads the clock")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a measurement that cannot go on should stop"
+)]
+
+#[path = "../tests/harness/mod.rs"]
+mod harness;
+
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+use harness::cost::cpu_seconds;
+use harness::openclaw::{BOOT, Gateway};
+use harness::{Answer, Node};
+use wait4::Wait4;
+
+/// Target: at most half of what the script costs.
+const SHARE_MAX: f64 = 0.5;
+const HOUR: f64 = 3600.0;
+/// Every check once, on a busy machine.
+const FIRST_ROUND: Duration = Duration::from_secs(400);
+
+/// What readyd asks and how the script would, as often: the probe, its period in seconds, the arguments.
+const QUESTIONS: [(&str, f64, &[&str]); 8] = [
+    ("doctor", 300.0, &["doctor", "--json"]),
+    ("gateway-link", 60.0, &["health", "--json", "--timeout", "5000"]),
+    ("config", 600.0, &["config", "validate", "--json"]),
+    ("secrets", 600.0, &["secrets", "audit", "--check", "--json"]),
+    ("security", 3600.0, &["security", "audit", "--deep", "--json"]),
+    ("version-lock", 300.0, &["--version"]),
+    ("exposure", 300.0, &["gateway", "status", "--json", "--require-rpc"]),
+    ("cost", 1800.0, &["cron", "list", "--json"]),
+];
+
+fn main() {
+    let seconds = std::env::var("TENANT_COST_SECONDS").ok();
+    let watched = Duration::from_secs(seconds.and_then(|text| text.parse().ok()).unwrap_or(120));
+    let state_dir = tempfile::Builder::new().prefix("readyd-openclaw-").tempdir().unwrap();
+    let Some(mut gateway) = Gateway::new(state_dir.path()) else {
+        return;
+    };
+    gateway.start();
+    gateway.wait_until_it_is_ready();
+    let node = Node::start(&format!(
+        "exec: {{heavy: 1, path: [{path}]}}\n\
+         openclaw: {{dialect: openclaw}}\n\
+         tenants:\n  acme: {{state_dir: {state}, port: {port}, token_file: {token}}}\n",
+        path = gateway.path().replace(':', ", "),
+        state = gateway.state_dir.display(),
+        token = gateway.token_file().display(),
+        port = gateway.port,
+    ));
+    node.until_status("ok", BOOT + FIRST_ROUND);
+    let (metrics, _) = node.until("/metrics", FIRST_ROUND, |answer| {
+        ["doctor", "config", "secrets", "security"]
+            .iter()
+            .all(|probe| spent(answer, probe) > 0.0)
+    });
+    // From here on the first round is over: what readyd takes for itself, and for what it asks natively.
+    let before = cpu_seconds(&node);
+    sleep(watched);
+    let own = (cpu_seconds(&node) - before) * HOUR / watched.as_secs_f64();
+
+    println!("{:<13} {:>8} {:>14} {:>14}", "CPU s an hour", "every s", "by the script", "by readyd");
+    let (mut script, mut ours) = (0.0, own);
+    for (probe, every, arguments) in QUESTIONS {
+        let once = cpu_of(&gateway, arguments);
+        let (by_script, by_readyd) = (once * HOUR / every, spent(&metrics, probe) * HOUR / period(&node, probe));
+        println!("{probe:<13} {every:>8.0} {by_script:>14.1} {by_readyd:>14.1}");
+        script += by_script;
+        ours += by_readyd;
+    }
+    println!("{:<13} {:>8} {:>14} {own:>14.1}", "readyd itself", "", "");
+    println!("{:<13} {:>8} {script:>14.1} {ours:>14.1}", "all", "");
+    println!("readyd costs {:.2} of the script (target at most {SHARE_MAX})", ours / script);
+}
+
+/// CPU seconds of a probe's runs so far; each has run once when this is read.
+fn spent(metrics: &Answer, probe: &str) -> f64 {
+    let name = format!("readyd_probe_cpu_seconds_total{{probe=\"{probe}\"}} ");
+    let line = metrics.body.lines().find_map(|line| line.strip_prefix(name.as_str()));
+    line.and_then(|value| value.parse().ok()).unwrap_or(0.0)
+}
+
+/// How often readyd asks it, in seconds.
+fn period(node: &Node, probe: &str) -> f64 {
+    let shown = node.cli_ok(&["--json", "probe", "show", probe]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let every = shown["every"].as_str().unwrap();
+    readyd::config::units::duration(every).unwrap().as_secs_f64()
+}
+
+/// User and system CPU seconds of `openclaw ARGUMENTS`, once.
+fn cpu_of(gateway: &Gateway, arguments: &[&str]) -> f64 {
+    let mut command = gateway.command(arguments);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let rusage = child.wait4().unwrap().rusage;
+    (rusage.utime + rusage.stime).as_secs_f64()
+}
