@@ -24,6 +24,8 @@ mkdir -p target
 packages=()
 want promtool && want prometheus || packages+=(prometheus)
 [ -x /usr/sbin/haproxy ] || want haproxy || packages+=(haproxy)
+[ -x /usr/sbin/nginx ] || want nginx || packages+=(nginx-light)
+want systemd-analyze || packages+=(systemd)
 want curl || packages+=(curl)
 want python3 || packages+=(python3)
 if [ ${#packages[@]} -gt 0 ] && want apt-get && [ "$(id -u)" = 0 ]; then
@@ -32,6 +34,8 @@ fi
 want promtool || missing+=("promtool (Debian: prometheus)")
 want prometheus || missing+=("prometheus")
 [ -x /usr/sbin/haproxy ] || want haproxy || missing+=("haproxy")
+[ -x /usr/sbin/nginx ] || want nginx || missing+=("nginx (Debian: nginx-light)")
+want systemd-analyze || missing+=("systemd-analyze (Debian: systemd)")
 want curl || missing+=("curl")
 want python3 || missing+=("python3")
 
