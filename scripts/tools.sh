@@ -27,7 +27,7 @@ want promtool && want prometheus || packages+=(prometheus)
 [ -x /usr/sbin/nginx ] || want nginx || packages+=(nginx-light)
 want systemd-analyze || packages+=(systemd)
 want curl || packages+=(curl)
-want python3 || packages+=(python3)
+want python3 && python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
 if [ ${#packages[@]} -gt 0 ] && want apt-get && [ "$(id -u)" = 0 ]; then
   quiet_install "${packages[@]}"
 fi
@@ -38,6 +38,16 @@ want prometheus || missing+=("prometheus")
 want systemd-analyze || missing+=("systemd-analyze (Debian: systemd)")
 want curl || missing+=("curl")
 want python3 || missing+=("python3")
+
+# Python programs in an environment of their own, made anew when the list has changed.
+python=target/tools/python
+if ! cmp -s scripts/python-tools.txt "$python/installed.txt"; then
+  mkdir -p target/tools
+  { python3 -m venv --clear "$python" &&
+    "$python/bin/pip" install --quiet --disable-pip-version-check -r scripts/python-tools.txt &&
+    cp scripts/python-tools.txt "$python/installed.txt"; } >target/pip.log 2>&1 || tail -n 5 target/pip.log
+fi
+[ -x "$python/bin/kubernetes-validate" ] || missing+=("kubernetes-validate and hadolint in $python (scripts/python-tools.txt, pip)")
 
 # A real OpenClaw and the Node.js it wants: about 830 MB, once.
 openclaw_version=2026.9.6

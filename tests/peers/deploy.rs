@@ -102,6 +102,56 @@ fn launchds_property_list_is_one_and_says_what_it_should() {
     assert_eq!(arguments[1..], ["serve", "--config", "/etc/readyd/readyd.yaml"]);
 }
 
+#[test]
+fn kubernetes_knows_every_field_of_the_manifests() {
+    let Some(validate) = python_tool("kubernetes-validate") else {
+        return;
+    };
+    for name in ["daemonset", "sidecar", "servicemonitor"] {
+        let file = repository().join(format!("deploy/kubernetes/{name}.yaml"));
+        // Of kinds that are Kubernetes' own; the operator's ServiceMonitor is read as YAML alone.
+        assert_well(
+            &Command::new(&validate)
+                .args(["--strict", "--no-warn"])
+                .arg(file)
+                .output()
+                .unwrap(),
+        );
+    }
+}
+
+#[test]
+fn the_configurations_in_the_manifests_are_valid() {
+    for name in ["daemonset", "sidecar"] {
+        let manifest = shipped(&format!("kubernetes/{name}.yaml"));
+        let (_, block) = manifest.split_once("readyd.yaml: |\n").unwrap();
+        let lines = block.lines().map_while(|line| line.strip_prefix("    "));
+        let dir = tempfile::tempdir().unwrap();
+        let config = dir.path().join("readyd.yaml");
+        fs::write(&config, lines.collect::<Vec<_>>().join("\n")).unwrap();
+        let checked = Command::new(READYD)
+            .args(["config", "check", "--config"])
+            .arg(&config)
+            .output()
+            .unwrap();
+        assert_well(&checked);
+    }
+}
+
+#[test]
+fn hadolint_finds_nothing_to_say_about_the_container_file() {
+    let Some(hadolint) = python_tool("hadolint") else {
+        return;
+    };
+    let file = repository().join("deploy/container/Containerfile");
+    assert_well(&Command::new(hadolint).arg(file).output().unwrap());
+}
+
+fn python_tool(name: &str) -> Option<PathBuf> {
+    let place = repository().join("target/tools/python/bin").join(name);
+    peer(name, &[place.to_str()?])
+}
+
 /// A host: readyd, and what it stands for.
 struct Host {
     node: Node,
