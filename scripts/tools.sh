@@ -49,6 +49,18 @@ if ! cmp -s scripts/python-tools.txt "$python/installed.txt"; then
 fi
 [ -x "$python/bin/kubernetes-validate" ] || missing+=("kubernetes-validate and hadolint in $python (scripts/python-tools.txt, pip)")
 
+# Grafana's published types, and what reads them.
+grafana=target/tools/grafana
+grafana_packages="@grafana/schema@13.2.3 typescript@5.9.3"
+if [ "$(cat "$grafana/installed.txt" 2>/dev/null)" != "$grafana_packages" ] && want npm; then
+  mkdir -p "$grafana"
+  printf '{"private":true}\n' >"$grafana/package.json"
+  # shellcheck disable=SC2086 # two words
+  (cd "$grafana" && npm install --no-audit --no-fund --loglevel=error --ignore-scripts $grafana_packages) >target/npm.log 2>&1 &&
+    echo "$grafana_packages" >"$grafana/installed.txt" || tail -n 5 target/npm.log
+fi
+[ -e "$grafana/installed.txt" ] || missing+=("$grafana_packages in $grafana (npm install)")
+
 # A real OpenClaw and the Node.js it wants: about 830 MB, once.
 openclaw_version=2026.9.6
 node_version=24.21.0

@@ -5,6 +5,7 @@ pub mod backend;
 pub mod cost;
 pub mod gateway;
 pub mod openclaw;
+pub mod prometheus;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
