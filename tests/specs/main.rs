@@ -34,4 +34,5 @@ mod restart;
 mod resume;
 mod secrets;
 mod shape;
+mod supervised;
 mod two_nodes;
