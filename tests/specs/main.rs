@@ -33,4 +33,6 @@ mod restart;
 mod resume;
 mod secrets;
 mod shape;
+mod triage;
 mod two_nodes;
+mod write_a_probe;
