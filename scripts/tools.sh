@@ -25,6 +25,8 @@ packages=()
 want promtool && want prometheus || packages+=(prometheus)
 [ -x /usr/sbin/haproxy ] || want haproxy || packages+=(haproxy)
 want curl || packages+=(curl)
+plugins() { [ -x /usr/lib/nagios/plugins/check_disk ] || [ -x /usr/lib64/nagios/plugins/check_disk ] || want check_disk; }
+plugins || packages+=(monitoring-plugins-basic)
 want python3 || packages+=(python3)
 if [ ${#packages[@]} -gt 0 ] && want apt-get && [ "$(id -u)" = 0 ]; then
   quiet_install "${packages[@]}"
@@ -33,6 +35,7 @@ want promtool || missing+=("promtool (Debian: prometheus)")
 want prometheus || missing+=("prometheus")
 [ -x /usr/sbin/haproxy ] || want haproxy || missing+=("haproxy")
 want curl || missing+=("curl")
+plugins || missing+=("Nagios' plugins (Debian: monitoring-plugins-basic)")
 want python3 || missing+=("python3")
 
 # A real OpenClaw and the Node.js it wants: about 830 MB, once.

@@ -1,4 +1,4 @@
-//! readyd beside the programs it lives with: a real OpenClaw, Prometheus and HAProxy.
+//! readyd beside the programs it lives with: a real OpenClaw, Prometheus, HAProxy and Nagios' plugins.
 //!
 //! `scripts/tools.sh` installs them. Under `CI=true` a missing one fails; elsewhere the spec says that it
 //! was left out.
@@ -17,7 +17,9 @@ mod harness;
 
 mod dashboards;
 mod haproxy;
+mod known_good;
 mod link;
+mod nagios;
 mod openclaw;
 mod plugin;
 mod prometheus;
