@@ -28,6 +28,8 @@ want promtool && want prometheus || packages+=(prometheus)
 want systemd-analyze || packages+=(systemd)
 want curl || packages+=(curl)
 want python3 && python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
+plugins() { [ -x /usr/lib/nagios/plugins/check_disk ] || [ -x /usr/lib64/nagios/plugins/check_disk ] || want check_disk; }
+plugins || packages+=(monitoring-plugins-basic)
 if [ ${#packages[@]} -gt 0 ] && want apt-get && [ "$(id -u)" = 0 ]; then
   quiet_install "${packages[@]}"
 fi
@@ -37,6 +39,7 @@ want prometheus || missing+=("prometheus")
 [ -x /usr/sbin/nginx ] || want nginx || missing+=("nginx (Debian: nginx-light)")
 want systemd-analyze || missing+=("systemd-analyze (Debian: systemd)")
 want curl || missing+=("curl")
+plugins || missing+=("Nagios' plugins (Debian: monitoring-plugins-basic)")
 want python3 || missing+=("python3")
 
 # Python programs in an environment of their own, made anew when the list has changed.

@@ -51,6 +51,12 @@ pub enum Command {
     Emit(Emit),
     /// Explain one check: evidence, history, cause, what to do
     Explain(Explain),
+    /// Walk a tenant's layers in the order of triage, and say where to look first (exit code as `check`)
+    ///
+    /// Directory drift, version skew, probes, tokens, then everything else, as the running daemon sees them. The
+    /// exit code is 0 when nothing is wrong, 1 when something is degraded, 2 when something counts as down, and 3
+    /// when something is merely not known, when no daemon answers, or for a usage error.
+    Triage(Triage),
     /// Show what the verdict would be without some checks
     Simulate(Simulate),
     /// List, show or run probes
@@ -169,6 +175,11 @@ pub struct Explain {
     /// A check such as `disk` or `doctor@acme`
     #[arg(value_name = "CHECK[@TENANT]")]
     pub check: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Triage {
+    pub tenant: String,
 }
 
 #[derive(Debug, Args)]

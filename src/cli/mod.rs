@@ -1,7 +1,7 @@
 //! Shell: the command line, one file a command. Arguments come in, an exit code goes out.
 //!
-//! Exit codes: 0 done, 1 it failed, 64 the command line was wrong (`EX_USAGE` of sysexits). `check` speaks
-//! the Nagios plugins' language instead: 0/1/2/3 for ok/degraded/down/unknown, and 3 for a wrong command line.
+//! Exit codes: 0 done, 1 it failed, 64 the command line was wrong (`EX_USAGE` of sysexits). `check` and `triage`
+//! speak the Nagios plugins' language instead: 0/1/2/3 for ok/degraded/down/unknown, and 3 for a wrong command line.
 
 // First, since its macros are known only below it.
 #[macro_use]
@@ -22,6 +22,7 @@ mod probe;
 mod serve;
 mod status;
 mod table;
+mod triage;
 mod values;
 mod view;
 mod why;
@@ -47,7 +48,7 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
-    let is_check = matches!(arguments.command, Command::Check(_));
+    let judges = matches!(arguments.command, Command::Check(_) | Command::Triage(_));
     let outcome = dispatch(arguments).and_then(|code| match output::failure() {
         Some(why) => Err(anyhow::anyhow!("standard output: {why}")),
         None => Ok(code),
@@ -56,7 +57,7 @@ pub fn run() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             eprintln!("readyd: {error:#}");
-            ExitCode::from(if is_check { CHECK_UNKNOWN } else { 1 })
+            ExitCode::from(if judges { CHECK_UNKNOWN } else { 1 })
         }
     }
 }
@@ -81,19 +82,19 @@ fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
-        _ if asked_for_check() => ExitCode::from(CHECK_UNKNOWN),
+        _ if asked_to_judge() => ExitCode::from(CHECK_UNKNOWN),
         _ => ExitCode::from(USAGE),
     }
 }
 
-/// Whether the command line, which could not be understood, was one of `check`.
-fn asked_for_check() -> bool {
+/// Whether the command line, which could not be understood, was one of `check` or `triage`.
+fn asked_to_judge() -> bool {
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--config" | "--socket" => drop(words.next()),
             word if word.starts_with('-') => {}
-            word => return word == "check",
+            word => return matches!(word, "check" | "triage"),
         }
     }
     false
@@ -109,6 +110,7 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Digest(options) => digest::run(&place, &options, json),
         Command::Emit(options) => emit::run(&place, &options),
         Command::Explain(options) => explain::run(&place, &options, json),
+        Command::Triage(options) => triage::run(&place, &options, json),
         Command::Simulate(options) => explain::simulate(&place, &options, json),
         Command::Probe(command) => probe::run(&place, &command, json),
         Command::Maintenance(command) => operations::maintenance(&place, &command, json),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::config::units::write_span;
+use crate::config::units::{write_duration, write_span};
 
 /// A JSON string's text; nothing for anything else.
 pub fn text(value: &Value) -> String {
@@ -31,6 +31,13 @@ pub fn age(check: &Value) -> String {
         Some(seconds) => write_span(Duration::from_secs(seconds)),
         None => "never".to_owned(),
     }
+}
+
+/// A number of seconds, exact, as configurations write it: `450s`, `16m`.
+pub fn duration(seconds: &Value) -> Option<String> {
+    let duration = Duration::try_from_secs_f64(seconds.as_f64()?).ok()?;
+    let millis = u64::try_from(duration.as_millis()).ok()?;
+    Some(write_duration(Duration::from_millis(millis)))
 }
 
 /// What a check saw and remarked, a line each.

@@ -14,6 +14,7 @@
 mod bind;
 mod durability;
 mod internal;
+mod known_good;
 mod message;
 mod operate;
 mod reload;
@@ -40,6 +41,7 @@ use crate::words::{CheckId, Cost, Finding, Instant, Now, TenantName};
 use bind::Known;
 use durability::Durability;
 use internal::{Internal, Kind};
+use known_good::KnownGood;
 pub use message::{Command, Done, Input, LinkNews, Output, Refused, Remote};
 
 /// Ages are rendered once a second, and changes at most ten times.
@@ -69,6 +71,7 @@ pub struct Engine {
     config: Arc<Config>,
     state_dirs: Vec<StateDir>,
     config_status: ConfigStatus,
+    known_good: KnownGood,
     boot: String,
     readiness: Readiness,
     digest: Digest,
@@ -142,6 +145,7 @@ impl Engine {
         );
         Engine {
             config_status: reload::config_status(&config, now),
+            known_good: KnownGood::of(&config, &state_dirs),
             state_dirs,
             boot: boot.into(),
             readiness,
@@ -465,6 +469,9 @@ impl Engine {
             self.durability.not_yet_durable(now.at),
         );
         snapshot.links.clone_from(&self.links);
+        for check in &mut snapshot.checks {
+            check.known_good = self.known_good.command(&check.id, check.layer);
+        }
         snapshot
     }
 }

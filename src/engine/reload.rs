@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::bind::Known;
+use super::known_good::KnownGood;
 use super::message::Output;
 use crate::config::{Config, Tenant};
 use crate::digest;
@@ -28,6 +29,7 @@ impl Engine {
             reload_error: refused,
             ..config_status(&self.config, now)
         };
+        self.known_good = KnownGood::of(&self.config, &self.state_dirs);
         let checks = self.config.checks();
         let listed: Vec<_> = checks
             .iter()

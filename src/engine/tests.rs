@@ -6,4 +6,4 @@ mod reload;
 mod resume;
 mod store;
 mod walk;
-mod world;
+pub(in crate::engine) mod world;

@@ -1,5 +1,6 @@
 //! The JSON that answers are written in. The order of fields here is the order on the wire.
 
+mod detail;
 mod sources;
 
 use std::borrow::Cow;
@@ -11,7 +12,8 @@ use serde::{Serialize, Serializer};
 
 use super::topic::Topic;
 use crate::readiness::snapshot::{CheckView, Operation, Phase, Reason, Snapshot, TenantView};
-use crate::words::{CountsAs, Evidence, Layer, Level, Measurement, Now, TenantName, Verdict, Wall};
+use crate::words::{CountsAs, Layer, Level, Now, TenantName, Verdict, Wall};
+pub use detail::{check, checks_in_detail};
 use sources::{LinkBody, SourceBody};
 
 /// Bounds of `/ready`'s answer; `/v1/status` has everything.
@@ -81,24 +83,6 @@ pub fn checks<'a>(checks: impl Iterator<Item = &'a CheckView>, made: Now) -> Byt
     }
     json(&ChecksBody {
         checks: checks.map(|check| CheckBody::new(check, made)).collect(),
-    })
-}
-
-/// The answer of `/v1/checks/{check}/{tenant}`: one check with its evidence and history.
-pub fn check(check: &CheckView, made: Now) -> Bytes {
-    json(&DetailBody::new(check, made))
-}
-
-/// The same for a probe that is bound to several tenants.
-pub fn checks_in_detail(probe: &str, checks: &[&CheckView], made: Now) -> Bytes {
-    #[derive(Serialize)]
-    struct Details<'a> {
-        check: &'a str,
-        checks: Vec<DetailBody<'a>>,
-    }
-    json(&Details {
-        check: probe,
-        checks: checks.iter().map(|check| DetailBody::new(check, made)).collect(),
     })
 }
 
@@ -203,38 +187,6 @@ struct CheckBody<'a> {
     flapping: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     maintenance: bool,
-}
-
-#[derive(Serialize)]
-struct DetailBody<'a> {
-    #[serde(flatten)]
-    check: CheckBody<'a>,
-    title: &'a str,
-    /// The remembered answer: what the level was before silence or ignorance.
-    answered: Option<Verdict>,
-    unknown_because: Option<crate::words::Cause>,
-    evidence: &'a [Evidence],
-    notes: &'a [String],
-    measurements: &'a [Measurement],
-    every_sec: f64,
-    next_due_in_sec: Option<f64>,
-    cost: Option<CostBody>,
-    history: Vec<LevelChangeBody<'a>>,
-}
-
-#[derive(Serialize)]
-struct CostBody {
-    wall_sec: f64,
-    cpu_sec: f64,
-    peak_rss_bytes: u64,
-}
-
-#[derive(Serialize)]
-struct LevelChangeBody<'a> {
-    at: String,
-    from: Level,
-    to: Level,
-    summary: &'a str,
 }
 
 #[derive(Serialize)]
@@ -370,38 +322,6 @@ impl<'a> CheckBody<'a> {
             cause: check.explained_by.as_ref().map(|cause| cause.probe.as_str().to_owned()),
             flapping: check.flapping,
             maintenance: check.in_maintenance,
-        }
-    }
-}
-
-impl<'a> DetailBody<'a> {
-    fn new(check: &'a CheckView, made: Now) -> DetailBody<'a> {
-        let finding = check.finding.as_deref();
-        DetailBody {
-            check: CheckBody::new(check, made),
-            title: &check.title,
-            answered: check.answered,
-            unknown_because: finding.and_then(|finding| finding.cause),
-            evidence: finding.map_or(&[], |finding| &finding.evidence),
-            notes: finding.map_or(&[], |finding| &finding.notes),
-            measurements: finding.map_or(&[], |finding| &finding.measurements),
-            every_sec: check.every.as_secs_f64(),
-            next_due_in_sec: check.next_due.map(|due| due.since(made.at).as_secs_f64()),
-            cost: check.cost.map(|cost| CostBody {
-                wall_sec: cost.wall.as_secs_f64(),
-                cpu_sec: cost.cpu.as_secs_f64(),
-                peak_rss_bytes: cost.peak_rss_bytes,
-            }),
-            history: check
-                .history
-                .iter()
-                .map(|change| LevelChangeBody {
-                    at: change.at.rfc3339(),
-                    from: change.from,
-                    to: change.to,
-                    summary: &change.summary,
-                })
-                .collect(),
         }
     }
 }

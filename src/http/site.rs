@@ -224,8 +224,8 @@ pub(super) fn check(site: &Site, probe: &str, tenant: Option<&str>) -> Reply {
         .iter()
         .find(|check| check.id.tenant.as_ref().map(TenantName::as_str) == tenant);
     match (wanted, tenant) {
-        (Some(check), _) => Reply::json(body::check(check, snapshot.made)),
-        (None, None) if !named.is_empty() => Reply::json(body::checks_in_detail(probe, &named, snapshot.made)),
+        (Some(check), _) => Reply::json(body::check(check, snapshot)),
+        (None, None) if !named.is_empty() => Reply::json(body::checks_in_detail(probe, &named, snapshot)),
         _ => Reply::problem(
             404,
             "there is no such check",

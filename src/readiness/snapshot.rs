@@ -107,6 +107,8 @@ pub struct CheckView {
     /// `None` also when that was before this boot of the host: [`CheckView::checked_at`] is all there is then.
     pub checked_instant: Option<Instant>,
     pub hint: String,
+    /// The command of its layer that can be pasted on call, by [`super::layers`]; `None` when too little is known.
+    pub known_good: Option<Arc<str>>,
     /// The check that explains this one.
     pub explained_by: Option<CheckId>,
     pub flapping: bool,
@@ -114,6 +116,10 @@ pub struct CheckView {
     pub finding: Option<Arc<Finding>>,
     pub cost: Option<Cost>,
     pub every: Duration,
+    /// How long an answer is believed.
+    pub max_stale: Duration,
+    /// The longest time from an outage to the level that says so.
+    pub notice_within: Duration,
     pub next_due: Option<Instant>,
     /// The last level changes, newest last; at most 20.
     pub history: Arc<[LevelChange]>,

@@ -3,6 +3,7 @@
 mod arrival;
 mod causes;
 mod changes;
+mod dead_gateway;
 mod histories;
 mod operations;
 mod probes;

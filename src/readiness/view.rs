@@ -9,6 +9,7 @@ use super::dependency::{self, Suspect};
 use super::freshness::Moment;
 use super::fuse::{self, Fused, Shown};
 use super::snapshot::{CheckView, ConfigStatus, Phase, Reason, Snapshot, TenantView};
+use crate::config::checks::worst_case;
 use crate::digest::view::DigestView;
 use crate::words::{CheckId, CountsAs, Instant, Level, Now, Verdict};
 
@@ -171,12 +172,16 @@ impl Readiness {
             checked_at: check.memory.checked.map(|stamp| stamp.wall),
             checked_instant: check.memory.checked.and_then(super::freshness::Stamp::instant),
             hint: check.probe.hint.clone(),
+            // The engine knows tenants; it fills this in.
+            known_good: None,
             explained_by: None,
             flapping: check.is_flapping(),
             in_maintenance: maintenance.is_some(),
             finding: check.memory.finding.clone(),
             cost: check.memory.cost,
             every: check.probe.every,
+            max_stale: check.probe.max_stale,
+            notice_within: worst_case(&check.probe),
             next_due,
             history: check.history.clone(),
         }

@@ -1,4 +1,5 @@
-//! readyd beside the programs it lives with: a real OpenClaw, Prometheus, HAProxy, nginx and systemd.
+//! readyd beside the programs it lives with: a real OpenClaw, Prometheus, Grafana's types, HAProxy, nginx, systemd's own
+//! checks, Kubernetes' schemas, and Nagios' plugins.
 //!
 //! `scripts/tools.sh` installs them. Under `CI=true` a missing one fails; elsewhere the spec says that it
 //! was left out.
@@ -18,7 +19,9 @@ mod harness;
 mod dashboards;
 mod deploy;
 mod haproxy;
+mod known_good;
 mod link;
+mod nagios;
 mod openclaw;
 mod plugin;
 mod prometheus;

@@ -15,6 +15,11 @@ const NOT_RUN_HERE: &[&str] = &[
     "readyd man /usr",
     "readyd completions bash > /etc",
     "doctor@acme",
+    // Probes of a page's own: `write_a_probe` does what it says.
+    "probe run backup",
+    "probe run models@acme",
+    "probe run load",
+    "probe run ollama",
 ];
 
 fn documents() -> Vec<PathBuf> {

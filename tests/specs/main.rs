@@ -35,4 +35,6 @@ mod resume;
 mod secrets;
 mod shape;
 mod supervised;
+mod triage;
 mod two_nodes;
+mod write_a_probe;

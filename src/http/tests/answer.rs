@@ -5,7 +5,7 @@ use crate::http::answer::{Head, render};
 use crate::http::topic::Topic;
 use crate::http::{body, forms};
 use crate::readiness::snapshot::{Phase, Reason, Snapshot, VerdictChange};
-use crate::words::{Level, Verdict};
+use crate::words::{CheckId, Level, Verdict};
 
 fn check(bytes: &[u8], expected: Expect) {
     expected.assert_eq(std::str::from_utf8(bytes).unwrap());
@@ -346,7 +346,7 @@ fn a_check_in_detail_shows_evidence_and_history() {
         .find(|check| check.id.probe.as_str() == "gateway")
         .unwrap();
     check(
-        &body::check(gateway, snapshot.made),
+        &body::check(gateway, &snapshot),
         expect![[r#"
             {
               "check": "gateway",
@@ -367,8 +367,15 @@ fn a_check_in_detail_shows_evidence_and_history() {
               "evidence": [],
               "notes": [],
               "measurements": [],
+              "causes": [],
+              "explains": [],
+              "explains_total": 0,
+              "layer_looks_at": "whether the gateway's process works",
+              "known_good": "df -h; df -i",
               "every_sec": 300.0,
               "next_due_in_sec": 288.0,
+              "max_stale_sec": 960.0,
+              "notice_within_sec": 450.0,
               "cost": null,
               "history": [
                 {
@@ -395,4 +402,39 @@ fn a_hanging_loop_makes_no_ok_and_empties_nothing() {
     assert_eq!(of(Level::Ok), (Verdict::Degraded, why.into()));
     assert_eq!(of(Level::Degraded), (Verdict::Degraded, why.into()));
     assert_eq!(of(Level::Down), (Verdict::Down, why.into()));
+}
+
+#[test]
+fn a_check_in_detail_says_what_explains_it_and_what_it_explains() {
+    let mut snapshot = Build::node()
+        .check("config@acme", Level::Down, "broken")
+        .check("gateway@acme", Level::Down, "refused")
+        .check("doctor@acme", Level::Down, "broken")
+        .check("queue@acme", Level::Degraded, "deep")
+        .check("disk", Level::Ok, "as it is")
+        .done();
+    for (symptom, cause) in [
+        ("gateway@acme", "config@acme"),
+        ("doctor@acme", "config@acme"),
+        ("queue@acme", "gateway@acme"),
+    ] {
+        let mut checks = snapshot.checks.iter_mut();
+        let check = checks.find(|check| check.id.to_string() == symptom).unwrap();
+        check.explained_by = CheckId::parse(cause);
+    }
+    let of = |name: &str| {
+        let mut checks = snapshot.checks.iter();
+        let check = checks.find(|check| check.id.to_string() == name).unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body::check(check, &snapshot)).unwrap();
+        (
+            body["causes"].to_string(),
+            body["explains"].to_string(),
+            body["explains_total"].to_string(),
+        )
+    };
+    let said = |causes: &str, explains: &str, total: &str| (causes.to_owned(), explains.to_owned(), total.to_owned());
+    assert_eq!(of("disk"), said("[]", "[]", "0"));
+    assert_eq!(of("queue@acme"), said(r#"["gateway@acme","config@acme"]"#, "[]", "0"));
+    assert_eq!(of("gateway@acme"), said(r#"["config@acme"]"#, r#"["queue@acme"]"#, "1"));
+    assert_eq!(of("config@acme").2, "3");
 }
