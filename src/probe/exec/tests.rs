@@ -103,7 +103,7 @@ impl Bench {
             probe: Arc::new(probe),
             target: Target::of(self.target.clone()),
         };
-        ask_exec(&order, &self.exec, &self.tools).await
+        ask_exec(&order, &self.exec, &self.tools, &Means::default()).await
     }
 
     async fn answer(&self) -> String {
