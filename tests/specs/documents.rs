@@ -15,6 +15,8 @@ const NOT_RUN_HERE: &[&str] = &[
     "readyd man /usr",
     "readyd completions bash > /etc",
     "doctor@acme",
+    "config@acme",
+    "secrets@acme",
 ];
 
 fn documents() -> Vec<PathBuf> {

@@ -1,6 +1,8 @@
 //! Whole asks, with small scripts for the CLIs.
 #![expect(clippy::disallowed_methods, reason = "specs of a shell: real files and processes")]
 
+mod policy;
+
 use std::sync::Arc;
 
 use super::*;

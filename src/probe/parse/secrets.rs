@@ -141,15 +141,19 @@ pub fn judge(audit: &Audit, beside: &Beside, posture: Posture) -> Finding {
         Some(Ok(references)) => references.collisions(),
         _ => Vec::new(),
     };
-    let mut counted: Vec<String> = Vec::new();
-    counted.extend(audit.errors.iter().map(Entry::line));
-    counted.extend(collisions.iter().cloned());
-    let (strict, notes) = notes(audit, beside, posture);
-    counted.extend(strict);
+    let (posed, notes) = notes(audit, beside, posture);
+    let mut counted: Vec<(&str, String)> = Vec::new();
+    counted.extend(audit.errors.iter().map(|entry| ("audit", entry.line())));
+    counted.extend(
+        collisions
+            .into_iter()
+            .map(|collision| ("one name, one purpose", collision)),
+    );
+    counted.extend(posed.into_iter().map(|posed| ("posture", posed)));
     let unseen = audit.unseen.iter().filter(|_| beside.as_its_user);
     let failed: Vec<&Entry> = audit.unresolved.iter().chain(unseen).collect();
     let mut finding = if let Some(first) = failed.first() {
-        unresolved(first, failed.len(), beside)
+        unresolved(first, &failed, beside)
     } else if let Some(first) = audit.unseen.first() {
         let text = format!("{}: is tenants.*.user the gateway's user?", first.line());
         Finding::unknown(Cause::Misconfigured, text)
@@ -157,7 +161,7 @@ pub fn judge(audit: &Audit, beside: &Beside, posture: Posture) -> Finding {
         let text =
             "the audit found nothing, as it does where there is no configuration, and none could be seen from here";
         Finding::unknown(Cause::Misconfigured, text)
-    } else if let Some(first) = counted.first() {
+    } else if let Some((_, first)) = counted.first() {
         Finding::degraded(with_more(first, counted.len()))
     } else {
         Finding::ok(all_well(audit, notes.len()))
@@ -165,8 +169,8 @@ pub fn judge(audit: &Audit, beside: &Beside, posture: Posture) -> Finding {
     for entry in audit.unresolved.iter().chain(&audit.unseen) {
         finding.evidence_push(&entry.path, format!("{} (in {})", entry.reference(), entry.file));
     }
-    for line in &counted {
-        finding.evidence_push("counted", line);
+    for (what, line) in &counted {
+        finding.evidence_push(what, line);
     }
     match &beside.gateway {
         Gateway::Silent(why) | Gateway::Unclear(why) => finding.evidence_push("gateway", why),
@@ -178,14 +182,20 @@ pub fn judge(audit: &Audit, beside: &Beside, posture: Posture) -> Finding {
     finding
 }
 
-fn unresolved(first: &Entry, count: usize, beside: &Beside) -> Finding {
-    let what = with_more(&first.line(), count);
+fn unresolved(first: &Entry, failed: &[&Entry], beside: &Beside) -> Finding {
+    let what = with_more(&first.line(), failed.len());
+    // OpenClaw starts without a model's key, and leaves out what needs it; without its own way in it does not.
+    let stops = failed.iter().any(|entry| entry.path.starts_with("gateway."));
+    let then = match stops {
+        true => "the next restart fails",
+        false => "what needs it fails from the next restart on",
+    };
     let mut finding = match &beside.gateway {
         Gateway::Silent(_) => Finding::down(format!("{what}; and the gateway does not serve")),
-        Gateway::Serves => Finding::degraded(format!("{what}; the gateway serves, its next restart fails there")),
-        Gateway::Unknown | Gateway::Unclear(_) => Finding::degraded(format!("{what}; the next restart fails there")),
+        Gateway::Serves => Finding::degraded(format!("{what}; the gateway serves, {then}")),
+        Gateway::Unknown | Gateway::Unclear(_) => Finding::degraded(format!("{what}; {then}")),
     };
-    if first.name.starts_with("env ") && !beside.env_file {
+    if failed.iter().any(|entry| entry.name.starts_with("env ")) && !beside.env_file {
         // The gateway's service may well set it: a reader should know before they search.
         finding.note_push("variables are looked for in readyd's own environment: say env_file for the tenant if its gateway has others");
     }

@@ -56,7 +56,7 @@ fn nothing_else_that_the_real_cli_prints_says_anything_of_a_configuration() {
         "doctor-json.config-unparsable",
         "doctor.unknown-option-tenant",
         "doctor.human-gateway-down",
-        "health.channel-failed",
+        "health.gateway-frozen",
         "version.json-unsupported",
         "version.plain",
         "wrong-node.doctor",

@@ -79,14 +79,14 @@ fn what_the_real_cli_says_of_secrets_while_the_gateway_serves_and_while_it_does_
         ok: no references, 1 note
           note: gateway.auth.token holds a secret in the clear
         degraded: gateway.auth.token holds a secret in the clear
-          counted = gateway.auth.token holds a secret in the clear
+          posture = gateway.auth.token holds a secret in the clear
           gateway = http://127.0.0.1:1/readyz: connection refused
-        degraded: gateway.auth.token refers to env NO_SUCH_ENV_TOKEN, which is not set; the gateway serves, its next restart fails there
+        degraded: gateway.auth.token refers to env NO_SUCH_ENV_TOKEN, which is not set; the gateway serves, the next restart fails
           gateway.auth.token = env NO_SUCH_ENV_TOKEN, which is not set (in /srv/openclaw/neg/envref.json)
         down: gateway.auth.token refers to env NO_SUCH_ENV_TOKEN, which is not set; and the gateway does not serve
           gateway.auth.token = env NO_SUCH_ENV_TOKEN, which is not set (in /srv/openclaw/neg/envref.json)
           gateway = http://127.0.0.1:1/readyz: connection refused
-        degraded: gateway.auth.token refers to file /gw/token of provider f, which names a file that does not exist; the gateway serves, its next restart fails there
+        degraded: gateway.auth.token refers to file /gw/token of provider f, which names a file that does not exist; the gateway serves, the next restart fails
           gateway.auth.token = file /gw/token of provider f, which names a file that does not exist (in /srv/openclaw/neg/fileref.json)
         down: gateway.auth.token refers to file /gw/token of provider f, which names a file that does not exist; and the gateway does not serve
           gateway.auth.token = file /gw/token of provider f, which names a file that does not exist (in /srv/openclaw/neg/fileref.json)
@@ -102,7 +102,7 @@ fn a_gateway_that_nobody_could_ask_leaves_it_degraded() {
         let finding = of("secrets-audit.unresolved-env", &present(gateway), Posture::Relaxed);
         assert_eq!(
             line(&finding),
-            "degraded: gateway.auth.token refers to env NO_SUCH_ENV_TOKEN, which is not set; the next restart fails there"
+            "degraded: gateway.auth.token refers to env NO_SUCH_ENV_TOKEN, which is not set; the next restart fails"
         );
     }
 }
@@ -173,7 +173,7 @@ fn reasons_are_a_closed_set() {
     let why = |reason: &str| told(&format!("Failed to resolve file:secrets2:/gw/token1 ({reason})."));
     let expected = |why: &str| {
         format!(
-            "degraded: a.apiKey refers to file /gw/token1 of provider secrets2, which {why}; the gateway serves, its next restart fails there"
+            "degraded: a.apiKey refers to file /gw/token1 of provider secrets2, which {why}; the gateway serves, what needs it fails from the next restart on"
         )
     };
     for (reason, known) in [
@@ -207,7 +207,7 @@ fn reasons_are_a_closed_set() {
     }
     assert_eq!(
         told("models.json contains an unresolved SecretRef object; regenerate models.json."),
-        "degraded: a.apiKey is left over in models.json, which is to be generated anew; the gateway serves, its next restart fails there"
+        "degraded: a.apiKey is left over in models.json, which is to be generated anew; the gateway serves, what needs it fails from the next restart on"
     );
 }
 
@@ -252,14 +252,16 @@ fn posture_is_noted_and_counted_where_it_is_strict() {
           note: models.providers.a.apiKey refers to a secret that an auth profile overrides
           note: 2 references of exec providers were not tried
           note: profiles.x is left over from an older store of secrets
-    "#]].assert_eq(&whole(&judged(&report, &beside, Posture::Relaxed)));
+    "#]]
+    .assert_eq(&whole(&judged(&report, &beside, Posture::Relaxed)));
     expect![[r#"
         degraded: gateway.auth.token holds a secret in the clear (+2 more)
-          counted = gateway.auth.token holds a secret in the clear
-          counted = models.providers.a.apiKey refers to a secret that an auth profile overrides
-          counted = 2 references of exec providers were not tried
+          posture = gateway.auth.token holds a secret in the clear
+          posture = models.providers.a.apiKey refers to a secret that an auth profile overrides
+          posture = 2 references of exec providers were not tried
           note: profiles.x is left over from an older store of secrets
-    "#]].assert_eq(&whole(&judged(&report, &beside, Posture::Strict)));
+    "#]]
+    .assert_eq(&whole(&judged(&report, &beside, Posture::Strict)));
 }
 
 #[test]
