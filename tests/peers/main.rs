@@ -20,5 +20,6 @@ mod haproxy;
 mod link;
 mod openclaw;
 mod plugin;
+mod policy;
 mod prometheus;
 mod webhooks;

@@ -1,6 +1,5 @@
 //! Shell: what the audit of secrets does not say: whether there is a configuration to audit, what its references are, and
 //! whether the gateway serves while one of them does not resolve. None of it starts a process.
-#![expect(clippy::disallowed_methods, reason = "shell: looks whether a file is there")]
 
 use std::io::ErrorKind;
 use std::path::Path;
