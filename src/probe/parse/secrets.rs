@@ -210,8 +210,15 @@ fn notes(audit: &Audit, beside: &Beside, posture: Posture) -> (Vec<String>, Vec<
         list.push(entry.line());
     }
     if audit.skipped > 0 {
-        let skipped = audit.skipped;
-        posed.push(format!("{skipped} references of exec providers were not tried"));
+        let skipped = match audit.skipped {
+            1 => "1 reference of an exec provider was".to_owned(),
+            several => format!("{several} references of exec providers were"),
+        };
+        let which = match &beside.references {
+            Some(Ok(references)) => references.of_commands(),
+            _ => String::new(),
+        };
+        posed.push(format!("{skipped} not tried{which}"));
     }
     match &beside.references {
         Some(Ok(references)) => {

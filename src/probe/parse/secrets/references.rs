@@ -94,6 +94,19 @@ impl References {
         told
     }
 
+    /// Which references need a command to be run, as the end of a sentence; empty where there are none.
+    pub fn of_commands(&self) -> String {
+        let by_command = self.all.iter().filter(|reference| reference.source == "exec");
+        let named: Vec<String> = by_command
+            .take(TOLD_MAX)
+            .map(|reference| format!("{} at {}", reference.name(), reference.path.join(".")))
+            .collect();
+        match named.is_empty() {
+            true => String::new(),
+            false => format!(": {}", named.join(", ")),
+        }
+    }
+
     /// Too many references that say nothing of what they are for; counted under strict posture.
     pub fn unclassified_too_many(&self) -> Option<String> {
         (self.unclassified() > UNCLASSIFIED_MAX).then(|| self.unclassified_told())

@@ -283,6 +283,13 @@ fn collisions_degrade_and_too_many_without_a_class_only_where_it_is_strict() {
     let many = beside(json!({"models": {"providers": providers}}));
     let answers = [Posture::Relaxed, Posture::Strict].map(|posture| judged(&clean, &many, posture).answer);
     assert_eq!(answers, [Answer::Ok, Answer::Degraded]);
+    let mut skipped = clean.clone();
+    skipped["resolution"]["skippedExecRefs"] = json!(1);
+    let vault = beside(json!({"tts": {"apiKey": {"source": "exec", "provider": "vault", "id": "tts/key1"}}}));
+    assert_eq!(
+        line(&judged(&skipped, &vault, Posture::Strict)),
+        "degraded: 1 reference of an exec provider was not tried: exec tts/key1 of provider vault at tts.apiKey"
+    );
     // What cannot be read is said, and nothing is made of it.
     let unread = Beside {
         references: Some(Err("/o.json is not plain JSON".into())),
