@@ -180,16 +180,16 @@ fn write_config(
         )?;
     }
     let place = |what: &str| directory.join(what).display().to_string();
+    let asked = openclaw.is_some();
     let text = format!(
         "node: demo\nlisten: {listen}\nstate_dir: {:?}\nruntime_dir: {:?}\nexec: {{path: [{}]}}\n\
          tenants:\n  acme: {{state_dir: {:?}, port: {acme}, endpoints: {{crm: {{budget: 50}}}}}}\n  beta: {{state_dir: {:?}, port: {beta}, required: false}}\n\
-         probes:\n  doctor: {{enabled: {}}}\n",
+         probes:\n  doctor: {{enabled: {asked}}}\n  config: {{enabled: {asked}}}\n  secrets: {{enabled: {asked}}}\n",
         place("state"),
         place("run"),
         path.join(", "),
         place("openclaw/acme"),
         place("openclaw/beta"),
-        openclaw.is_some(),
     );
     let config = directory.join("readyd.yaml");
     fs::write(&config, text)?;
@@ -336,7 +336,9 @@ fn say_what_to_try(directory: &Path, config: &Path, listen: SocketAddr, sent: u6
     );
     match openclaw {
         Some(path) => println!("The doctor is the real one: {}", path.display()),
-        None => println!("No openclaw is on PATH, so the doctor is off; with one it would be asked for real."),
+        None => {
+            println!("No openclaw is on PATH, so doctor, config and secrets are off; with one they would be asked.")
+        }
     }
     println!("Ctrl-C ends it and removes the directory.");
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::units::write_duration;
-use super::{Config, Tenant};
-use crate::probe::declaration::{Asks, Lane, Probe, Scope};
+use super::{Config, Dialect, Tenant};
+use crate::probe::declaration::{Asks, Lane, Parse, Probe, Scope};
 use crate::words::CheckId;
 
 /// What `config check` says of a valid configuration.
@@ -50,7 +50,7 @@ impl Config {
             }
             for (tenant_name, tenant) in &self.tenants {
                 let probe = tenant.probes.get(name).unwrap_or(probe);
-                if binds(probe, tenant) {
+                if binds(probe, tenant) && has_words(probe, self.openclaw.dialect) {
                     checks.insert(CheckId::of(name.clone(), tenant_name.clone()), Arc::clone(probe));
                 }
             }
@@ -173,6 +173,14 @@ fn binds(probe: &Probe, tenant: &Tenant) -> bool {
     // A link is for those who give a token: without one there is nothing to know, and nothing to find fault with.
     let linked = probe.asks != Asks::Link || (tenant.token.is_some() && tenant.place().is_some());
     probe.enabled && bound && linked && (!needs_port || tenant.port.is_some())
+}
+
+/// Whether the dialect has a question for it. Where `auto` finds the articles' CLI at the first ask, the check is there and says so.
+fn has_words(probe: &Probe, dialect: Dialect) -> bool {
+    match &probe.asks {
+        Asks::Exec(exec) if dialect == Dialect::Article && exec.command.is_empty() => exec.parse != Parse::Secrets,
+        _ => true,
+    }
 }
 
 fn lane(checks: &BTreeMap<CheckId, Arc<Probe>>, lane: Lane, concurrency: usize) -> LaneLoad {

@@ -202,7 +202,7 @@ fn exec(fields: Fields<'_>, node: &Node, reading: Reading<'_>, problems: &mut Pr
         problems.add(
             &node.at,
             &join(reading.path, "parse"),
-            "readyz is for kind http; exec knows doctor nagios exit-code json",
+            "readyz is for kind http; exec knows doctor config nagios secrets exit-code json",
         );
     }
     let has_rules = fields.node("rules").or_else(|| fields.node("ignore"));
@@ -270,7 +270,7 @@ fn http(fields: Fields<'_>, node: &Node, reading: Reading<'_>, problems: &mut Pr
         problems.add(at, &join(reading.path, "url"), message);
     }
     let parse = parse(fields);
-    if matches!(parse, Parse::Doctor | Parse::Nagios) {
+    if parse.is_openclaws() || parse == Parse::Nagios {
         problems.add(
             &node.at,
             &join(reading.path, "parse"),
@@ -412,7 +412,9 @@ fn required(fields: Fields<'_>, key: &str, node: &Node, reading: Reading<'_>, pr
 fn parse(fields: Fields<'_>) -> Parse {
     match fields.text("parse") {
         Some("doctor") => Parse::Doctor,
+        Some("config") => Parse::Config,
         Some("nagios") => Parse::Nagios,
+        Some("secrets") => Parse::Secrets,
         Some("json") => Parse::Json,
         Some("readyz") => Parse::Readyz,
         _ => Parse::ExitCode,

@@ -231,7 +231,9 @@ fn rule(rule: &Rule) -> Value {
 fn parse(parse: Parse) -> &'static str {
     match parse {
         Parse::Doctor => "doctor",
+        Parse::Config => "config",
         Parse::Nagios => "nagios",
+        Parse::Secrets => "secrets",
         Parse::ExitCode => "exit-code",
         Parse::Json => "json",
         Parse::Readyz => "readyz",

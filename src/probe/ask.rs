@@ -51,7 +51,7 @@ impl Asker {
         let ask = Ask::of(order, &self.means);
         let finding = match &order.probe.asks {
             Asks::Exec(exec) => {
-                let (finding, cost) = ask_exec(order, exec, &self.tools).await;
+                let (finding, cost) = ask_exec(order, exec, &self.tools, &self.means).await;
                 return (finding, Some(cost));
             }
             Asks::Http(http) => kind::http::ask(http, &ask).await,

@@ -95,7 +95,11 @@ pub enum Lane {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Parse {
     Doctor,
+    /// `openclaw config validate --json`; the articles' `config lint`.
+    Config,
     Nagios,
+    /// `openclaw secrets audit --check --json`, with the gateway's readiness and the tenant's own references beside it.
+    Secrets,
     ExitCode,
     /// A JSON object with `status` (ok, degraded, down, unknown; pass, warn, fail; yellow…) or `ok`, and `summary`.
     Json,
@@ -261,7 +265,7 @@ impl Target {
 impl Parse {
     /// Whether it reads what an `openclaw` says, whose arguments readyd knows in every dialect.
     pub const fn is_openclaws(self) -> bool {
-        matches!(self, Parse::Doctor)
+        matches!(self, Parse::Doctor | Parse::Config | Parse::Secrets)
     }
 }
 

@@ -2,6 +2,8 @@
 //! answer means. `openclaw` knows the dialects, `runner` runs, `parse` translates.
 #![expect(clippy::disallowed_methods, reason = "shell: tries whether files may be read")]
 
+mod secrets;
+
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +12,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::declaration::{Exec, Instance, Order, Parse, Target};
+use super::kind::Means;
 use super::openclaw::{self, Cli, Dialects, Identity, Speaks};
+use super::parse::secrets::Beside;
 use super::parse::{self, Said};
 use super::runner::{self, Command, Exit, Limits, NotStarted, RunResult};
 use super::target::{config_file_of, fill, has_placeholder, state_dir_of};
@@ -57,16 +61,16 @@ impl Tools {
 
 /// Asks. Whatever goes wrong is a finding; the cost is that of the command alone. Dropping the future
 /// ends the command.
-pub async fn ask_exec(order: &Order, exec: &Exec, tools: &Tools) -> (Finding, Cost) {
-    match ask(order, exec, tools).await {
+pub async fn ask_exec(order: &Order, exec: &Exec, tools: &Tools, means: &Means) -> (Finding, Cost) {
+    match ask(order, exec, tools, means).await {
         Ok(answered) => answered,
         Err(trouble) => (Finding::unknown(trouble.cause, trouble.text), Cost::default()),
     }
 }
 
-async fn ask(order: &Order, exec: &Exec, tools: &Tools) -> Result<(Finding, Cost), NotStarted> {
+async fn ask(order: &Order, exec: &Exec, tools: &Tools, means: &Means) -> Result<(Finding, Cost), NotStarted> {
     let place = look_up(order, exec, tools).await?;
-    let Some(args) = arguments(&place, order, exec, tools).await? else {
+    let Some(Question { args, speaks }) = question(&place, order, exec, tools).await? else {
         return Ok((
             Finding::ok("the articles' openclaw has no such question"),
             Cost::default(),
@@ -76,6 +80,10 @@ async fn ask(order: &Order, exec: &Exec, tools: &Tools) -> Result<(Finding, Cost
         .chain(args.iter().cloned())
         .collect::<Vec<_>>()
         .join(" ");
+    let beside = match exec.parse {
+        Parse::Secrets => Some(secrets::look(order, &place).await?),
+        _ => None,
+    };
     let limits = Limits::within(order.probe.timeout);
     let secrets = secrets_of(&place.env);
     let result = runner::run(Command {
@@ -86,7 +94,11 @@ async fn ask(order: &Order, exec: &Exec, tools: &Tools) -> Result<(Finding, Cost
         limits,
     })
     .await?;
-    let mut finding = translate(&result, exec, limits, tools.openclaw.posture);
+    let mut finding = match (ended(&result, limits), beside) {
+        (Err(finding), _) => finding,
+        (Ok(said), Some(beside)) => secrets::judge(&said, beside, order, tools.openclaw.posture, means).await,
+        (Ok(said), None) => translate(&said, exec, speaks, tools.openclaw.posture),
+    };
     if finding.answer == Answer::Unknown {
         finding.evidence_push("command", shown);
     }
@@ -107,33 +119,43 @@ fn secrets_of(env: &[(String, String)]) -> Vec<String> {
     secret.map(|(_, value)| value.clone()).collect()
 }
 
-/// What a run's end means.
-fn translate(result: &RunResult, exec: &Exec, limits: Limits, posture: Posture) -> Finding {
+/// What a command said that ended by itself; else the finding that says how it ended.
+fn ended(result: &RunResult, limits: Limits) -> Result<Said<'_>, Finding> {
     let said = |code| Said {
         code,
         stdout: &result.stdout,
         stderr: &result.stderr,
     };
-    let code = match result.exit {
-        Exit::Code(code) => code,
+    Err(match result.exit {
+        Exit::Code(code) => return Ok(said(code)),
         Exit::Signal(signal) => {
             let text = format!("ended by signal {signal}, not by readyd (out of memory, or somebody's kill)");
-            return without_answer(Cause::Signal, text, &said(signal));
+            without_answer(Cause::Signal, text, &said(signal))
         }
         Exit::TimedOut => {
             let text = format!("no answer within {:?}", limits.timeout);
-            return without_answer(Cause::Timeout, text, &said(0));
+            without_answer(Cause::Timeout, text, &said(0))
         }
         Exit::TooLarge => {
             let text = format!("more than {} MiB of output", limits.output_bytes_max >> 20);
-            return Finding::unknown(Cause::OutputTooLarge, text);
+            Finding::unknown(Cause::OutputTooLarge, text)
         }
-    };
+    })
+}
+
+/// What it means.
+fn translate(said: &Said<'_>, exec: &Exec, speaks: Speaks, posture: Posture) -> Finding {
     match exec.parse {
-        Parse::Doctor => parse::doctor(&said(code), &exec.rules, posture),
-        Parse::Nagios => parse::nagios(&said(code)),
-        Parse::ExitCode => parse::exit_code(&said(code)),
-        Parse::Json => parse::json(&said(code)),
+        Parse::Doctor => parse::doctor(said, &exec.rules, posture),
+        Parse::Config => parse::config(said, speaks),
+        Parse::Nagios => parse::nagios(said),
+        // With nothing known beside it, which `ask` never does.
+        Parse::Secrets => parse::secrets::read(said).map_or_else(
+            |finding| finding,
+            |audit| parse::secrets::judge(&audit, &Beside::default(), posture),
+        ),
+        Parse::ExitCode => parse::exit_code(said),
+        Parse::Json => parse::json(said),
         Parse::Readyz => Finding::unknown(Cause::Misconfigured, "`parse: readyz` is for `kind: http`"),
     }
 }
@@ -164,13 +186,22 @@ struct Place {
 /// Off the async threads: a directory server or a file server may keep it waiting.
 async fn look_up(order: &Order, exec: &Exec, tools: &Tools) -> Result<Place, NotStarted> {
     let (order, exec, tools) = (order.clone(), exec.clone(), tools.clone());
-    let looking = tokio::task::spawn_blocking(move || place(&order.target, &exec, &tools));
-    match tokio::time::timeout(LOOK_UP_WITHIN, looking).await {
-        Ok(Ok(place)) => place,
+    off_thread("its user, env file and program", move || {
+        place(&order.target, &exec, &tools)
+    })
+    .await
+}
+
+async fn off_thread<T: Send + 'static>(
+    what: &str,
+    look: impl FnOnce() -> Result<T, NotStarted> + Send + 'static,
+) -> Result<T, NotStarted> {
+    match tokio::time::timeout(LOOK_UP_WITHIN, tokio::task::spawn_blocking(look)).await {
+        Ok(Ok(found)) => found,
         Ok(Err(gone)) => Err(NotStarted::new(Cause::Local, gone.to_string())),
         Err(_) => Err(NotStarted::new(
             Cause::Local,
-            format!("looking up its user, env file and program took more than {LOOK_UP_WITHIN:?}"),
+            format!("looking up {what} took more than {LOOK_UP_WITHIN:?}"),
         )),
     }
 }
@@ -279,17 +310,22 @@ fn base_env(tools: &Tools, home: &Path) -> Vec<(String, String)> {
     ]
 }
 
+/// How a command is asked.
+#[derive(Debug)]
+struct Question {
+    args: Vec<String>,
+    /// Whose answer is expected.
+    speaks: Speaks,
+}
+
 /// `None`: the CLI's dialect has no words for it.
-async fn arguments(
-    place: &Place,
-    order: &Order,
-    exec: &Exec,
-    tools: &Tools,
-) -> Result<Option<Vec<String>>, NotStarted> {
+async fn question(place: &Place, order: &Order, exec: &Exec, tools: &Tools) -> Result<Option<Question>, NotStarted> {
     let misconfigured = |text| NotStarted::new(Cause::Misconfigured, text);
     if exec.command.is_empty() {
         let cli = cli(place, tools).await?;
-        return openclaw::args(exec.parse, &cli, &order.target).map_err(misconfigured);
+        let args = openclaw::args(exec.parse, &cli, &order.target).map_err(misconfigured)?;
+        let speaks = cli.speaks;
+        return Ok(args.map(|args| Question { args, speaks }));
     }
     // A command that names nothing of the tenant would ask the same instance for every one of them.
     let says_whom = exec
@@ -304,11 +340,16 @@ async fn arguments(
     {
         return Err(misconfigured(unknown));
     }
-    exec.command[1..]
+    let args = exec.command[1..]
         .iter()
         .map(|arg| fill(arg, &order.target, Some(&place.home)).map_err(misconfigured))
-        .collect::<Result<_, _>>()
-        .map(Some)
+        .collect::<Result<_, _>>()?;
+    // Who writes the command down may ask whomever; only the configuration says that it is the articles' CLI.
+    let speaks = match tools.openclaw.dialect {
+        Dialect::Article => Speaks::Article,
+        Dialect::Openclaw | Dialect::Auto => Speaks::Openclaw,
+    };
+    Ok(Some(Question { args, speaks }))
 }
 
 async fn cli(place: &Place, tools: &Tools) -> Result<Cli, NotStarted> {

@@ -110,6 +110,8 @@ pub fn introduced_by_command(said: &Said<'_>) -> Option<Cli> {
 pub fn args(parse: Parse, cli: &Cli, target: &Target) -> Result<Option<Vec<String>>, String> {
     match parse {
         Parse::Doctor => doctor_args(cli, target).map(Some),
+        Parse::Config => config_args(cli, target).map(Some),
+        Parse::Secrets => secrets_args(cli, target),
         Parse::Nagios | Parse::ExitCode | Parse::Json | Parse::Readyz => {
             Err("it has no command: say `command:`".to_owned())
         }
@@ -118,10 +120,7 @@ pub fn args(parse: Parse, cli: &Cli, target: &Target) -> Result<Option<Vec<Strin
 
 fn doctor_args(cli: &Cli, target: &Target) -> Result<Vec<String>, String> {
     match cli.speaks {
-        Speaks::Article => match target {
-            Target::Tenant(tenant) => Ok(strings(&["doctor", "--tenant", tenant.name.as_str(), "--json"])),
-            Target::Node { .. } => Err("the doctor is asked of a tenant: say `scope: tenant`".to_owned()),
-        },
+        Speaks::Article => Ok(strings(&["doctor", "--tenant", tenant_name(target)?, "--json"])),
         Speaks::Openclaw => {
             if let Some(version) = cli.version.as_deref().filter(|version| is_too_old(version)) {
                 return Err(format!(
@@ -137,6 +136,36 @@ fn doctor_args(cli: &Cli, target: &Target) -> Result<Vec<String>, String> {
             }
             Ok(args)
         }
+    }
+}
+
+fn config_args(cli: &Cli, target: &Target) -> Result<Vec<String>, String> {
+    match cli.speaks {
+        Speaks::Article => Ok(strings(&["config", "lint", "--tenant", tenant_name(target)?])),
+        Speaks::Openclaw => {
+            let mut args = profile_args(target)?;
+            args.extend(strings(&["config", "validate", "--json"]));
+            Ok(args)
+        }
+    }
+}
+
+fn secrets_args(cli: &Cli, target: &Target) -> Result<Option<Vec<String>>, String> {
+    match cli.speaks {
+        Speaks::Article => Ok(None),
+        Speaks::Openclaw => {
+            let mut args = profile_args(target)?;
+            args.extend(strings(&["secrets", "audit", "--check", "--json"]));
+            Ok(Some(args))
+        }
+    }
+}
+
+/// How the articles' CLI tells tenants apart.
+fn tenant_name(target: &Target) -> Result<&str, String> {
+    match target {
+        Target::Tenant(tenant) => Ok(tenant.name.as_str()),
+        Target::Node { .. } => Err("it is asked of a tenant: say `scope: tenant`".to_owned()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 /// Name of the file in `probes/` and its text. In order of name.
 pub const SHIPPED: &[(&str, &str)] = &[
+    ("config.yaml", include_str!("../../probes/config.yaml")),
     ("disk.yaml", include_str!("../../probes/disk.yaml")),
     ("doctor.yaml", include_str!("../../probes/doctor.yaml")),
     ("fragments.yaml", include_str!("../../probes/fragments.yaml")),
@@ -9,6 +10,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("gateway.yaml", include_str!("../../probes/gateway.yaml")),
     ("host.yaml", include_str!("../../probes/host.yaml")),
     ("queue.yaml", include_str!("../../probes/queue.yaml")),
+    ("secrets.yaml", include_str!("../../probes/secrets.yaml")),
     ("store.yaml", include_str!("../../probes/store.yaml")),
     ("webhook-digest.yaml", include_str!("../../probes/webhook-digest.yaml")),
     ("write.yaml", include_str!("../../probes/write.yaml")),

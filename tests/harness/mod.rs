@@ -62,6 +62,14 @@ impl Node {
         let quiet = node.dir.path().join("probes.d");
         fs::create_dir(&quiet).unwrap();
         fs::write(quiet.join("host.yaml"), "name: host\nenabled: false\n").unwrap();
+        // Nor an OpenClaw that it may not have: specs that bring one turn these on again.
+        for name in ["config", "secrets"] {
+            fs::write(
+                quiet.join(format!("{name}.yaml")),
+                format!("name: {name}\nenabled: false\n"),
+            )
+            .unwrap();
+        }
         node
     }
 

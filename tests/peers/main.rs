@@ -24,5 +24,6 @@ mod link;
 mod nagios;
 mod openclaw;
 mod plugin;
+mod policy;
 mod prometheus;
 mod webhooks;

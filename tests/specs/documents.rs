@@ -20,6 +20,8 @@ const NOT_RUN_HERE: &[&str] = &[
     "probe run models@acme",
     "probe run load",
     "probe run ollama",
+    "config@acme",
+    "secrets@acme",
 ];
 
 fn documents() -> Vec<PathBuf> {

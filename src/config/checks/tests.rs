@@ -71,6 +71,30 @@ fn a_disabled_probe_has_no_checks() {
 }
 
 #[test]
+fn the_articles_dialect_has_no_question_about_secrets() {
+    let checks = |file: &str| {
+        let config = config(file);
+        let checks = config.checks();
+        let named = checks.keys().map(ToString::to_string);
+        named
+            .filter(|name| name.starts_with("config") || name.starts_with("secrets"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let probes = "probes: {config: {kind: exec, parse: config}, secrets: {kind: exec, parse: secrets}}\ntenants: {acme: {profile: acme}}\n";
+    let with = |dialect: &str| checks(&format!("{probes}openclaw: {{dialect: {dialect}}}"));
+    assert_eq!(with("openclaw"), "config@acme secrets@acme");
+    assert_eq!(
+        with("auto"),
+        "config@acme secrets@acme",
+        "it is found out at the first ask"
+    );
+    assert_eq!(with("article"), "config@acme");
+    let own = "probes: {secrets: {kind: exec, parse: secrets, command: [audit, '{tenant}']}}\ntenants: {acme: {}}\nopenclaw: {dialect: article}";
+    assert_eq!(checks(own), "secrets@acme", "but a command of the user's own");
+}
+
+#[test]
 fn a_lane_that_only_just_fits_is_a_warning_and_one_that_never_does_an_error() {
     let tenants = |count: usize| {
         let tenants: Vec<_> = (0..count).map(|index| format!("t{index}: {{}}")).collect();

@@ -100,7 +100,7 @@ pub const DECLARATION: &[Key] = &[
     ),
     key(
         "parse",
-        &Shape::OneOf(&["doctor", "nagios", "exit-code", "json", "readyz"]),
+        &Shape::OneOf(&["doctor", "config", "nagios", "secrets", "exit-code", "json", "readyz"]),
         "json",
         "exec, http: how its answer is read. Default: exit-code.",
     ),

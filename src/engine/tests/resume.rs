@@ -8,7 +8,9 @@ const ACME: &str = "tenants: {acme: {port: 18789}}\nprobes: {doctor: {every: 5m}
 
 #[test]
 fn runs_in_flight_are_discarded_and_asked_again_and_their_late_answers_change_nothing() {
-    let mut world = World::new(ACME);
+    // Alone in its lane, so that nobody else is asked first.
+    let alone = "probes: {doctor: {every: 5m}, config: {enabled: false}, secrets: {enabled: false}}\n";
+    let mut world = World::new(&format!("tenants: {{acme: {{port: 18789}}}}\n{alone}"));
     world.takes("doctor@acme", seconds(30));
     world.pass(seconds(5));
     let (late, _) = world
@@ -74,7 +76,9 @@ fn the_store_owes_its_answer_from_the_morning_on() {
 
 #[test]
 fn a_pause_of_ten_seconds_is_no_sleep() {
-    let mut world = World::new(ACME);
+    // Alone in its lane, so that nobody else is asked first.
+    let alone = "probes: {doctor: {every: 5m}, config: {enabled: false}, secrets: {enabled: false}}\n";
+    let mut world = World::new(&format!("tenants: {{acme: {{port: 18789}}}}\n{alone}"));
     world.takes("doctor@acme", seconds(30));
     world.pass(seconds(5));
     world.sleep(seconds(9));

@@ -1,6 +1,8 @@
 //! Whole asks, with small scripts for the CLIs.
 #![expect(clippy::disallowed_methods, reason = "specs of a shell: real files and processes")]
 
+mod policy;
+
 use std::sync::Arc;
 
 use super::*;
@@ -103,7 +105,7 @@ impl Bench {
             probe: Arc::new(probe),
             target: Target::of(self.target.clone()),
         };
-        ask_exec(&order, &self.exec, &self.tools).await
+        ask_exec(&order, &self.exec, &self.tools, &Means::default()).await
     }
 
     async fn answer(&self) -> String {

@@ -103,6 +103,46 @@ fn the_doctors_arguments_follow_the_dialect_and_the_instance() {
 }
 
 #[test]
+fn configuration_and_secrets_are_asked_in_each_dialects_words() {
+    let told = |parse, speaks, target: &Target| {
+        let cli = Cli { speaks, version: None };
+        match args(parse, &cli, target) {
+            Ok(Some(args)) => args.join(" "),
+            Ok(None) => "no words".to_owned(),
+            Err(trouble) => trouble,
+        }
+    };
+    let [beta, home, nobody] =
+        [Instance::Profile("beta".into()), Instance::Default, Instance::Unknown].map(|instance| tenant(instance, None));
+    let node = Target::Node { state_dirs: Vec::new() };
+    let unknown = unknown_instance(&nobody).unwrap();
+    let (real, article) = (Speaks::Openclaw, Speaks::Article);
+    for (parse, speaks, target, expected) in [
+        (Parse::Config, real, &beta, "--profile beta config validate --json"),
+        (Parse::Config, real, &home, "config validate --json"),
+        (Parse::Config, real, &nobody, unknown.as_str()),
+        (Parse::Config, article, &nobody, "config lint --tenant acme"),
+        (
+            Parse::Config,
+            article,
+            &node,
+            "it is asked of a tenant: say `scope: tenant`",
+        ),
+        (
+            Parse::Secrets,
+            real,
+            &beta,
+            "--profile beta secrets audit --check --json",
+        ),
+        (Parse::Secrets, real, &home, "secrets audit --check --json"),
+        (Parse::Secrets, real, &nobody, unknown.as_str()),
+        (Parse::Secrets, article, &beta, "no words"),
+    ] {
+        assert_eq!(told(parse, speaks, target), expected);
+    }
+}
+
+#[test]
 fn a_state_directory_isolates_by_environment_and_a_profile_by_argument() {
     let vars = |instance: &Instance, by_args| {
         isolation(instance, Path::new("/home/a"), by_args)

@@ -3,15 +3,18 @@
 //! Pure: bytes and an exit code in, a [`Finding`] out. Every byte sequence has an answer, and whatever
 //! is not understood is `unknown`, never `ok` and never `down`.
 
+mod config;
 mod doctor;
 mod json;
 mod nagios;
 pub(crate) mod object;
+pub mod secrets;
 mod status;
 
 #[cfg(test)]
 mod tests;
 
+pub use config::config;
 pub use doctor::doctor;
 pub use json::json;
 pub use nagios::{exit_code, nagios};

@@ -19,7 +19,7 @@ pub enum NoObject {
     Broken,
 }
 
-/// The best object in `bytes`: a report with `findings` before an `ok`, an `error`, a `status`, or any
+/// The best object in `bytes`: a report with `findings` before an `ok` or `valid`, an `error`, a `status`, or any
 /// other (a JSON log line, say); the first of the best kind.
 ///
 /// Objects are looked for at the beginnings of lines; only when no line begins with one, anywhere.
@@ -75,7 +75,7 @@ fn kind(object: &Object) -> u8 {
     let has = |key: &str, is: fn(&Value) -> bool| object.get(key).is_some_and(is);
     if has("findings", Value::is_array) {
         0
-    } else if has("ok", Value::is_boolean) {
+    } else if has("ok", Value::is_boolean) || has("valid", Value::is_boolean) {
         1
     } else if has("error", |error| error.is_object() || error.is_string()) {
         2

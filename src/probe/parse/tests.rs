@@ -11,8 +11,10 @@ use crate::config::declarations::shipped_probes;
 use crate::probe::declaration::{Asks, Rule, RuleAct};
 use crate::words::{Answer, ProbeName};
 
+mod config;
 mod hostile;
 mod plugins;
+mod secrets;
 
 /// `answer [cause]: summary`.
 fn line(finding: &Finding) -> String {
@@ -83,6 +85,11 @@ fn every_recorded_doctor_has_its_answer() {
         &shipped_rules(),
         Posture::Relaxed,
         &expect![[r#"
+            config-validate.bad-type → unknown [misconfigured]: no report (cli_error): OpenClaw config is invalid: /srv/openclaw/neg/badtype.json
+            config-validate.missing → unknown [misconfigured]: no report (cli_error): file not found
+            config-validate.unknown-key → unknown [misconfigured]: no report (cli_error): OpenClaw config is invalid: /srv/openclaw/neg/unknownkey.json
+            config-validate.unparsable → unknown [misconfigured]: no report (cli_error): OpenClaw config is invalid: /srv/openclaw/neg/badjson.json
+            config-validate.valid → unknown [unreadable]: the JSON object has neither findings nor `ok` nor a known `status`
             doctor-json.channel-dead → ok: 35 checks, 2 notes
             doctor-json.config-missing → degraded: Gateway auth is off or missing a token. (+1 more)
             doctor-json.config-unknown-key → down: Unrecognized key: "portt" (+1 more)
@@ -105,6 +112,11 @@ fn every_recorded_doctor_has_its_answer() {
             doctor.unknown-option-tenant → unknown [misconfigured]: no report (cli_error): OpenClaw does not recognize option "--tenant".
             health.credentials-required → unknown [said_unknown]: no report (gateway_credentials_required): Gateway is reachable, but this CLI has no token/password or paired device token for read-scope health RPCs.
             health.gateway-frozen → unknown [said_unknown]: no report (gateway_transport_error): Gateway not reachable after waiting 5 s.
+            secrets-audit.config-missing → ok: the doctor's checks, no findings
+            secrets-audit.config-unparsable → unknown [unreadable]: a finding has no checkId: not a report that readyd knows
+            secrets-audit.healthy → unknown [unreadable]: a finding has no checkId: not a report that readyd knows
+            secrets-audit.unresolved-env → unknown [unreadable]: a finding has no checkId: not a report that readyd knows
+            secrets-audit.unresolved-file → unknown [unreadable]: a finding has no checkId: not a report that readyd knows
             v2026.3.31.doctor-json-unsupported → unknown [spawn]: could not be started (exit 127): timeout: failed to run command ‘/srv/openclaw/oc-2026.3.31/node_modules/.bin/openclaw’: No such file or directory
             version.json-unsupported → unknown [misconfigured]: no report (cli_error): OpenClaw does not know the command "version".
             version.plain → unknown [unreadable]: no JSON object on standard output (exit 0)
@@ -119,6 +131,11 @@ fn strict_posture_counts_the_shipped_notes() {
         &shipped_rules(),
         Posture::Strict,
         &expect![[r#"
+            config-validate.bad-type → unknown [misconfigured]: no report (cli_error): OpenClaw config is invalid: /srv/openclaw/neg/badtype.json
+            config-validate.missing → unknown [misconfigured]: no report (cli_error): file not found
+            config-validate.unknown-key → unknown [misconfigured]: no report (cli_error): OpenClaw config is invalid: /srv/openclaw/neg/unknownkey.json
+            config-validate.unparsable → unknown [misconfigured]: no report (cli_error): OpenClaw config is invalid: /srv/openclaw/neg/badjson.json
+            config-validate.valid → unknown [unreadable]: the JSON object has neither findings nor `ok` nor a known `status`
             doctor-json.channel-dead → degraded: Gateway is only bound to loopback. Set gateway.bind=lan, enable tailscale serve, or configure plugins.entries.device-pair.config.publicUrl. (+1 more)
             doctor-json.config-missing → degraded: Gateway auth is off or missing a token. (+3 more)
             doctor-json.config-unknown-key → down: Unrecognized key: "portt" (+1 more)
@@ -141,6 +158,11 @@ fn strict_posture_counts_the_shipped_notes() {
             doctor.unknown-option-tenant → unknown [misconfigured]: no report (cli_error): OpenClaw does not recognize option "--tenant".
             health.credentials-required → unknown [said_unknown]: no report (gateway_credentials_required): Gateway is reachable, but this CLI has no token/password or paired device token for read-scope health RPCs.
             health.gateway-frozen → unknown [said_unknown]: no report (gateway_transport_error): Gateway not reachable after waiting 5 s.
+            secrets-audit.config-missing → ok: the doctor's checks, no findings
+            secrets-audit.config-unparsable → unknown [unreadable]: a finding has no checkId: not a report that readyd knows
+            secrets-audit.healthy → unknown [unreadable]: a finding has no checkId: not a report that readyd knows
+            secrets-audit.unresolved-env → unknown [unreadable]: a finding has no checkId: not a report that readyd knows
+            secrets-audit.unresolved-file → unknown [unreadable]: a finding has no checkId: not a report that readyd knows
             v2026.3.31.doctor-json-unsupported → unknown [spawn]: could not be started (exit 127): timeout: failed to run command ‘/srv/openclaw/oc-2026.3.31/node_modules/.bin/openclaw’: No such file or directory
             version.json-unsupported → unknown [misconfigured]: no report (cli_error): OpenClaw does not know the command "version".
             version.plain → unknown [unreadable]: no JSON object on standard output (exit 0)
