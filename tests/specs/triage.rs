@@ -156,6 +156,60 @@ fn known_good_commands_work_as_they_are_pasted() {
 }
 
 #[test]
+fn a_gateway_that_died_of_its_config_is_one_reason_and_the_config_is_looked_at_first() {
+    let node = Node::prepared("");
+    let broken = node.dir.path().join("broken");
+    fs::write(
+        &broken,
+        r#"{"status": "down", "summary": "gateway.port: expected number"}"#,
+    )
+    .unwrap();
+    // Instead of asking an OpenClaw, which is not here.
+    let declared = format!(
+        "name: config\nlayer: policy\nscope: tenant\nkind: exec\ncommand: [/bin/cat, '{}']\nparse: json\nevery: 1s\nretry_every: 200ms\n",
+        broken.display()
+    );
+    fs::write(node.dir.path().join("probes.d/config.yaml"), declared).unwrap();
+    node.configure(&format!(
+        "tenants: {{acme: {{port: {}}}}}\nprobes: {{doctor: {{enabled: false}}, gateway: {{every: 1s, retry_every: 200ms}}}}\n",
+        free_port()
+    ));
+    let node = node.started();
+    let (_, _) = node.until("/v1/checks/gateway/acme", PATIENCE, |answer| {
+        answer.json()["cause"] == "config"
+    });
+
+    let ready = node.ready();
+    let reasons: Vec<&str> = ready["reasons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert!(
+        reasons[0].starts_with("acme config: gateway.port: expected number (explains "),
+        "{reasons:?}"
+    );
+    assert!(
+        !reasons.iter().any(|reason| reason.contains("acme gateway")),
+        "{reasons:?}"
+    );
+
+    let said = node.cli_ok(&["explain", "gateway@acme"]);
+    assert!(said.contains("  explained by config@acme\n"), "{said}");
+    let said = node.cli_ok(&["explain", "config@acme"]);
+    assert!(said.contains("  explains gateway@acme"), "{said}");
+
+    let (code, said) = triage(&node, &["acme"]);
+    let last = said.lines().last().unwrap();
+    assert_eq!(code, 2, "{said}");
+    assert!(
+        last.starts_with("look first at: config@acme: gateway.port: expected number"),
+        "{said}"
+    );
+}
+
+#[test]
 fn explain_shows_rhythm_cause_hint_and_known_good_command() {
     let node = node();
     let said = node.cli_ok(&["explain", "gateway@acme"]);

@@ -5,6 +5,7 @@ use expect_test::expect;
 use super::probes::{config, digest_probe, doctor, explained_by, gateway, named};
 use super::timeline::{check_reasons, node, play};
 use crate::probe::declaration::Probe;
+use crate::probe::shipped::SHIPPED;
 use crate::words::{CheckId, Verdict};
 
 /// What explains what, as the shipped declarations have it: a broken configuration keeps a gateway from starting, and
@@ -12,13 +13,13 @@ use crate::words::{CheckId, Verdict};
 pub const EXPLAINED_BY: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("gateway", &["config"]),
-    ("gateway-link", &["gateway", "config"]),
-    ("doctor", &["config"]),
+    ("gateway-link", &["gateway", "config", "disk"]),
+    ("doctor", &["config", "disk"]),
     ("secrets", &["config", "gateway"]),
     ("stale-process", &["gateway"]),
     ("exposure", &["gateway"]),
     ("queue", &["gateway"]),
-    ("webhook-digest", &["gateway"]),
+    ("webhook-digest", &["gateway", "store"]),
 ];
 
 fn family() -> Vec<Probe> {
@@ -177,4 +178,25 @@ fn a_config_that_is_only_degraded_does_not_take_the_blame() {
     let config = |text: &str| text.starts_with("acme config");
     let folded = reasons.iter().find(|reason| config(&reason.text)).unwrap();
     assert!(folded.symptoms.is_empty(), "{folded:?}");
+}
+
+/// Those that ship: the table above is what they say.
+#[test]
+fn the_shipped_declarations_say_what_is_assumed_here() {
+    for (file, text) in SHIPPED {
+        let name = file.trim_end_matches(".yaml");
+        let Some((_, causes)) = EXPLAINED_BY.iter().find(|(known, _)| *known == name) else {
+            continue;
+        };
+        let said = text
+            .lines()
+            .find_map(|line| line.strip_prefix("explained_by: "))
+            .unwrap();
+        let said: Vec<&str> = said
+            .trim_matches(['[', ']'])
+            .split(", ")
+            .filter(|name| !name.is_empty())
+            .collect();
+        assert_eq!(said, *causes, "{file}");
+    }
 }
