@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::units::write_duration;
-use super::{Config, Tenant};
-use crate::probe::declaration::{Asks, Lane, Probe, Scope};
+use super::{Config, Dialect, Tenant};
+use crate::probe::declaration::{Asks, Instance, Lane, Probe, Scope};
 use crate::words::CheckId;
 
 /// What `config check` says of a valid configuration.
@@ -50,12 +50,23 @@ impl Config {
             }
             for (tenant_name, tenant) in &self.tenants {
                 let probe = tenant.probes.get(name).unwrap_or(probe);
-                if binds(probe, tenant) {
+                if binds(probe, tenant) && self.has_words_for(probe, tenant) {
                     checks.insert(CheckId::of(name.clone(), tenant_name.clone()), Arc::clone(probe));
                 }
             }
         }
         checks
+    }
+
+    /// What readyd would ask an OpenClaw in words of its own is no check where there are none: the articles' CLI
+    /// knows some questions alone, and an instance that nobody named cannot be asked the others.
+    fn has_words_for(&self, probe: &Probe, tenant: &Tenant) -> bool {
+        match &probe.asks {
+            Asks::Exec(exec) if exec.command.is_empty() && exec.parse.is_no_articles() => {
+                self.openclaw.dialect != Dialect::Article && tenant.instance != Instance::Unknown
+            }
+            _ => true,
+        }
     }
 
     /// Each check's worst case, each lane's load, and what is wrong with them.

@@ -202,12 +202,13 @@ fn exec(fields: Fields<'_>, node: &Node, reading: Reading<'_>, problems: &mut Pr
         problems.add(
             &node.at,
             &join(reading.path, "parse"),
-            "readyz is for kind http; exec knows doctor nagios exit-code json",
+            "readyz is for kind http; exec knows doctor nagios exit-code security json",
         );
     }
     let has_rules = fields.node("rules").or_else(|| fields.node("ignore"));
-    if let (Some(rules), true) = (has_rules, parse != Parse::Doctor) {
-        problems.add(&rules.at, reading.path, "`rules` and `ignore` are for `parse: doctor`");
+    if let (Some(rules), true) = (has_rules, !parse.has_rules()) {
+        let message = "`rules` and `ignore` are for `parse: doctor` and `parse: security`";
+        problems.add(&rules.at, reading.path, message);
     }
     let env = fields.node("env").map(Node::entries).unwrap_or_default();
     Exec {
@@ -270,7 +271,7 @@ fn http(fields: Fields<'_>, node: &Node, reading: Reading<'_>, problems: &mut Pr
         problems.add(at, &join(reading.path, "url"), message);
     }
     let parse = parse(fields);
-    if matches!(parse, Parse::Doctor | Parse::Nagios) {
+    if matches!(parse, Parse::Doctor | Parse::Nagios | Parse::Security) {
         problems.add(
             &node.at,
             &join(reading.path, "parse"),
@@ -413,6 +414,7 @@ fn parse(fields: Fields<'_>) -> Parse {
     match fields.text("parse") {
         Some("doctor") => Parse::Doctor,
         Some("nagios") => Parse::Nagios,
+        Some("security") => Parse::Security,
         Some("json") => Parse::Json,
         Some("readyz") => Parse::Readyz,
         _ => Parse::ExitCode,

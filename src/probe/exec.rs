@@ -133,6 +133,7 @@ fn translate(result: &RunResult, exec: &Exec, limits: Limits, posture: Posture) 
         Parse::Doctor => parse::doctor(&said(code), &exec.rules, posture),
         Parse::Nagios => parse::nagios(&said(code)),
         Parse::ExitCode => parse::exit_code(&said(code)),
+        Parse::Security => parse::security(&said(code), &exec.rules, posture),
         Parse::Json => parse::json(&said(code)),
         Parse::Readyz => Finding::unknown(Cause::Misconfigured, "`parse: readyz` is for `kind: http`"),
     }

@@ -110,6 +110,7 @@ pub fn introduced_by_command(said: &Said<'_>) -> Option<Cli> {
 pub fn args(parse: Parse, cli: &Cli, target: &Target) -> Result<Option<Vec<String>>, String> {
     match parse {
         Parse::Doctor => doctor_args(cli, target).map(Some),
+        Parse::Security => security_args(cli, target),
         Parse::Nagios | Parse::ExitCode | Parse::Json | Parse::Readyz => {
             Err("it has no command: say `command:`".to_owned())
         }
@@ -136,6 +137,19 @@ fn doctor_args(cli: &Cli, target: &Target) -> Result<Vec<String>, String> {
                 args.extend(strings(&["--only", check]));
             }
             Ok(args)
+        }
+    }
+}
+
+/// Deep: only then it reads the code of skills and plugins.
+fn security_args(cli: &Cli, target: &Target) -> Result<Option<Vec<String>>, String> {
+    match (cli.speaks, target) {
+        (Speaks::Article, _) => Ok(None),
+        (_, Target::Node { .. }) => Err("the audit is asked of a tenant: say `scope: tenant`".to_owned()),
+        (Speaks::Openclaw, Target::Tenant(_)) => {
+            let mut args = profile_args(target)?;
+            args.extend(strings(&["security", "audit", "--deep", "--json"]));
+            Ok(Some(args))
         }
     }
 }

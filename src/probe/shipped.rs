@@ -9,6 +9,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("gateway.yaml", include_str!("../../probes/gateway.yaml")),
     ("host.yaml", include_str!("../../probes/host.yaml")),
     ("queue.yaml", include_str!("../../probes/queue.yaml")),
+    ("security.yaml", include_str!("../../probes/security.yaml")),
     ("store.yaml", include_str!("../../probes/store.yaml")),
     ("webhook-digest.yaml", include_str!("../../probes/webhook-digest.yaml")),
     ("write.yaml", include_str!("../../probes/write.yaml")),

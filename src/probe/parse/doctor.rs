@@ -57,7 +57,7 @@ pub fn doctor(said: &Said<'_>, rules: &[Rule], posture: Posture) -> Finding {
 }
 
 /// An `error` with a `type` is the real CLI's way to say that there is no report.
-fn refusal(object: &Object) -> Option<Finding> {
+pub(super) fn refusal(object: &Object) -> Option<Finding> {
     let error = object.get("error")?;
     let kind = error.get("type")?.as_str()?;
     let message = first_line(error.get("message").and_then(Value::as_str).unwrap_or(kind));
@@ -226,7 +226,7 @@ impl Reported<'_> {
     }
 }
 
-fn first_line(text: &str) -> &str {
+pub(super) fn first_line(text: &str) -> &str {
     // Some messages carry the two characters `\n` where a line should end.
     let line = text.trim().lines().next().unwrap_or_default();
     line.split("\\n").next().unwrap_or(line).trim_end()

@@ -7,6 +7,7 @@ mod doctor;
 mod json;
 mod nagios;
 pub(crate) mod object;
+mod security;
 mod status;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 pub use doctor::doctor;
 pub use json::json;
 pub use nagios::{exit_code, nagios};
+pub use security::security;
 
 use crate::words::{Cause, Finding};
 
