@@ -15,6 +15,8 @@ const NOT_RUN_HERE: &[&str] = &[
     "readyd man /usr",
     "readyd completions bash > /etc",
     "doctor@acme",
+    // Of tenants whose state is somewhere.
+    "readyd skills",
 ];
 
 fn documents() -> Vec<PathBuf> {
