@@ -68,18 +68,27 @@ fn main() {
     sleep(watched);
     let own = (cpu_seconds(&node) - before) * HOUR / watched.as_secs_f64();
 
-    println!("{:<13} {:>8} {:>14} {:>14}", "CPU s an hour", "every s", "by the script", "by readyd");
+    println!(
+        "{:<13} {:>8} {:>14} {:>14}",
+        "CPU s an hour", "every s", "by the script", "by readyd"
+    );
     let (mut script, mut ours) = (0.0, own);
     for (probe, every, arguments) in QUESTIONS {
         let once = cpu_of(&gateway, arguments);
-        let (by_script, by_readyd) = (once * HOUR / every, spent(&metrics, probe) * HOUR / period(&node, probe));
+        let (by_script, by_readyd) = (
+            once * HOUR / every,
+            spent(&metrics, probe) * HOUR / period(&node, probe),
+        );
         println!("{probe:<13} {every:>8.0} {by_script:>14.1} {by_readyd:>14.1}");
         script += by_script;
         ours += by_readyd;
     }
     println!("{:<13} {:>8} {:>14} {own:>14.1}", "readyd itself", "", "");
     println!("{:<13} {:>8} {script:>14.1} {ours:>14.1}", "all", "");
-    println!("readyd costs {:.2} of the script (target at most {SHARE_MAX})", ours / script);
+    println!(
+        "readyd costs {:.2} of the script (target at most {SHARE_MAX})",
+        ours / script
+    );
 }
 
 /// CPU seconds of a probe's runs so far; each has run once when this is read.

@@ -76,6 +76,9 @@ pub enum Command {
     Config(Config),
     /// Write a redacted snapshot of everything readyd knows, for a ticket
     Bundle(Bundle),
+    /// Record the skills of a tenant as they are, or compare them with what was recorded
+    #[command(subcommand)]
+    Skills(Skills),
     /// Run a daemon in a temporary directory with a day of webhook trouble
     Demo(Demo),
     /// Print completions for a shell
@@ -264,6 +267,30 @@ pub struct Bundle {
     /// Where to write it; `-` for standard output [default: readyd-bundle-NODE-TIME.json]
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Skills {
+    /// Record the skills as they are now, in readyd's state directory, and print what changed since the last time
+    ///
+    /// Look at what changed before you record it: from then on the probe `security` takes it for what you want. Nothing is
+    /// recorded of a tenant whose skills cannot all be read. Exits with 0, or 1 when a tenant's were not recorded.
+    Baseline {
+        #[arg(value_name = "TENANT", required_unless_present = "all", conflicts_with = "all")]
+        tenant: Option<String>,
+        /// Every tenant of this node
+        #[arg(long)]
+        all: bool,
+    },
+    /// Compare the skills with what was recorded, and say it with the exit code (0/1/2/3)
+    ///
+    /// 0: as recorded (what is gone, and what changes by itself, is shown and does not count). 1: there is a new or changed
+    /// skill. 2: nothing was recorded. 3: it could not be told. Of several tenants 1 comes before 3, and 3 before 2.
+    Check {
+        /// One tenant; without it every tenant of this node
+        #[arg(value_name = "TENANT")]
+        tenant: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 it failed, 64 the command line was wrong (`EX_USAGE` of sysexits). `check` and `triage`
 //! speak the Nagios plugins' language instead: 0/1/2/3 for ok/degraded/down/unknown, and 3 for a wrong command line.
+//! `skills check` has codes of its own, which its help tells, and 3 where it fails.
 
 // First, since its macros are known only below it.
 #[macro_use]
@@ -20,6 +21,7 @@ mod generate;
 mod operations;
 mod probe;
 mod serve;
+mod skills;
 mod status;
 mod table;
 mod triage;
@@ -32,7 +34,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
 
-use arguments::{Arguments, Command, Status};
+use arguments::{Arguments, Command, Skills, Status};
 
 /// `EX_USAGE`: the command was used wrongly.
 const USAGE: u8 = 64;
@@ -48,7 +50,10 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
-    let judges = matches!(arguments.command, Command::Check(_) | Command::Triage(_));
+    let judges = matches!(
+        arguments.command,
+        Command::Check(_) | Command::Triage(_) | Command::Skills(Skills::Check { .. })
+    );
     let outcome = dispatch(arguments).and_then(|code| match output::failure() {
         Some(why) => Err(anyhow::anyhow!("standard output: {why}")),
         None => Ok(code),
@@ -119,6 +124,7 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Reload => operations::reload(&place, json),
         Command::Config(command) => config::run(&place, &command, json),
         Command::Bundle(options) => bundle::run(&place, &options),
+        Command::Skills(command) => skills::run(&place, &command, json),
         Command::Demo(options) => demo::run(&options),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { directory } => generate::man(directory.as_deref()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::units::write_duration;
 use super::{Config, Dialect, Tenant};
-use crate::probe::declaration::{Asks, Lane, Parse, Probe, Scope};
+use crate::probe::declaration::{Asks, Lane, Probe, Scope};
 use crate::words::CheckId;
 
 /// What `config check` says of a valid configuration.
@@ -178,7 +178,7 @@ fn binds(probe: &Probe, tenant: &Tenant) -> bool {
 /// Whether the dialect has a question for it. Where `auto` finds the articles' CLI at the first ask, the check is there and says so.
 fn has_words(probe: &Probe, dialect: Dialect) -> bool {
     match &probe.asks {
-        Asks::Exec(exec) if dialect == Dialect::Article && exec.command.is_empty() => exec.parse != Parse::Secrets,
+        Asks::Exec(exec) if dialect == Dialect::Article && exec.command.is_empty() => !exec.parse.is_no_articles(),
         _ => true,
     }
 }

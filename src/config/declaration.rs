@@ -202,12 +202,13 @@ fn exec(fields: Fields<'_>, node: &Node, reading: Reading<'_>, problems: &mut Pr
         problems.add(
             &node.at,
             &join(reading.path, "parse"),
-            "readyz is for kind http; exec knows doctor config nagios secrets exit-code json",
+            "readyz is for kind http; exec knows doctor config nagios secrets exit-code security json",
         );
     }
     let has_rules = fields.node("rules").or_else(|| fields.node("ignore"));
-    if let (Some(rules), true) = (has_rules, parse != Parse::Doctor) {
-        problems.add(&rules.at, reading.path, "`rules` and `ignore` are for `parse: doctor`");
+    if let (Some(rules), true) = (has_rules, !parse.has_rules()) {
+        let message = "`rules` and `ignore` are for `parse: doctor` and `parse: security`";
+        problems.add(&rules.at, reading.path, message);
     }
     let env = fields.node("env").map(Node::entries).unwrap_or_default();
     Exec {
@@ -415,6 +416,7 @@ fn parse(fields: Fields<'_>) -> Parse {
         Some("config") => Parse::Config,
         Some("nagios") => Parse::Nagios,
         Some("secrets") => Parse::Secrets,
+        Some("security") => Parse::Security,
         Some("json") => Parse::Json,
         Some("readyz") => Parse::Readyz,
         _ => Parse::ExitCode,

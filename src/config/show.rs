@@ -205,7 +205,7 @@ fn exec_keys(exec: &Exec) -> Value {
         "parse": parse(exec.parse),
         "env": env,
     });
-    if exec.parse == Parse::Doctor {
+    if exec.parse.has_rules() {
         // Said even when empty, so that what is shown overrides what ships.
         keys["ignore"] = json!([]);
         keys["rules"] = exec.rules.iter().map(rule).collect();
@@ -235,6 +235,7 @@ fn parse(parse: Parse) -> &'static str {
         Parse::Nagios => "nagios",
         Parse::Secrets => "secrets",
         Parse::ExitCode => "exit-code",
+        Parse::Security => "security",
         Parse::Json => "json",
         Parse::Readyz => "readyz",
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::declaration::{Asks, Order, Probe};
+use super::declaration::{Asks, Order, Parse, Probe};
 use super::exec::{Tools, ask_exec};
 use super::kind::{self, Ask, Means};
 use crate::clock;
@@ -32,6 +32,7 @@ impl Asker {
             tools: Arc::new(Tools::new(config, environment)),
             means: Arc::new(Means {
                 home: environment.home.clone(),
+                state_dir: Some(config.state_dir.clone()),
                 ..Means::default()
             }),
         }
@@ -50,6 +51,10 @@ impl Asker {
     async fn ask_kind(&self, order: &Order) -> (Finding, Option<Cost>) {
         let ask = Ask::of(order, &self.means);
         let finding = match &order.probe.asks {
+            Asks::Exec(exec) if exec.parse == Parse::Security => {
+                let (finding, cost) = kind::security::ask(order, exec, &self.tools, &ask).await;
+                return (finding, Some(cost));
+            }
             Asks::Exec(exec) => {
                 let (finding, cost) = ask_exec(order, exec, &self.tools, &self.means).await;
                 return (finding, Some(cost));

@@ -82,7 +82,7 @@ pub struct Exec {
     pub parse: Parse,
     /// Added to the cleared environment.
     pub env: Vec<(String, String)>,
-    /// Rules on a doctor's findings, the first that matches wins.
+    /// Rules on what [`Parse::has_rules`] reports, the first that matches wins.
     pub rules: Vec<Rule>,
 }
 
@@ -101,13 +101,15 @@ pub enum Parse {
     /// `openclaw secrets audit --check --json`, with the gateway's readiness and the tenant's own references beside it.
     Secrets,
     ExitCode,
+    /// What `openclaw security audit` reports, and beside it the tenant's skills against their baseline.
+    Security,
     /// A JSON object with `status` (ok, degraded, down, unknown; pass, warn, fail; yellow…) or `ok`, and `summary`.
     Json,
     /// An OpenClaw gateway's `/readyz` (kind `http` only).
     Readyz,
 }
 
-/// What to do with a doctor finding by its `checkId` and, when given, its `requirement`.
+/// What to do with a finding of a doctor or an audit by its `checkId` and, when given, its `requirement`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     pub check_id: String,
@@ -120,7 +122,7 @@ pub enum RuleAct {
     Ignore,
     /// Shown, never counted. Under `posture: strict` shipped notes count as they are.
     Note,
-    /// Count an error as a warning.
+    /// Count an error (or what is critical) as a warning.
     Downgrade,
 }
 
@@ -265,7 +267,17 @@ impl Target {
 impl Parse {
     /// Whether it reads what an `openclaw` says, whose arguments readyd knows in every dialect.
     pub const fn is_openclaws(self) -> bool {
-        matches!(self, Parse::Doctor | Parse::Config | Parse::Secrets)
+        matches!(self, Parse::Doctor | Parse::Config | Parse::Secrets | Parse::Security)
+    }
+
+    /// Whether the articles' CLI has no words for it.
+    pub const fn is_no_articles(self) -> bool {
+        matches!(self, Parse::Secrets | Parse::Security)
+    }
+
+    /// Whether it reads findings with ids, which rules may ignore, note or downgrade.
+    pub const fn has_rules(self) -> bool {
+        matches!(self, Parse::Doctor | Parse::Security)
     }
 }
 

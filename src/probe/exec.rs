@@ -155,6 +155,7 @@ fn translate(said: &Said<'_>, exec: &Exec, speaks: Speaks, posture: Posture) -> 
             |audit| parse::secrets::judge(&audit, &Beside::default(), posture),
         ),
         Parse::ExitCode => parse::exit_code(said),
+        Parse::Security => parse::security(said, &exec.rules, posture),
         Parse::Json => parse::json(said),
         Parse::Readyz => Finding::unknown(Cause::Misconfigured, "`parse: readyz` is for `kind: http`"),
     }

@@ -112,6 +112,7 @@ pub fn args(parse: Parse, cli: &Cli, target: &Target) -> Result<Option<Vec<Strin
         Parse::Doctor => doctor_args(cli, target).map(Some),
         Parse::Config => config_args(cli, target).map(Some),
         Parse::Secrets => secrets_args(cli, target),
+        Parse::Security => security_args(cli, target),
         Parse::Nagios | Parse::ExitCode | Parse::Json | Parse::Readyz => {
             Err("it has no command: say `command:`".to_owned())
         }
@@ -156,6 +157,19 @@ fn secrets_args(cli: &Cli, target: &Target) -> Result<Option<Vec<String>>, Strin
         Speaks::Openclaw => {
             let mut args = profile_args(target)?;
             args.extend(strings(&["secrets", "audit", "--check", "--json"]));
+            Ok(Some(args))
+        }
+    }
+}
+
+/// Deep: only then it reads the code of skills and plugins.
+fn security_args(cli: &Cli, target: &Target) -> Result<Option<Vec<String>>, String> {
+    match (cli.speaks, target) {
+        (Speaks::Article, _) => Ok(None),
+        (_, Target::Node { .. }) => Err("the audit is asked of a tenant: say `scope: tenant`".to_owned()),
+        (Speaks::Openclaw, Target::Tenant(_)) => {
+            let mut args = profile_args(target)?;
+            args.extend(strings(&["security", "audit", "--deep", "--json"]));
             Ok(Some(args))
         }
     }

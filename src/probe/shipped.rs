@@ -11,6 +11,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("host.yaml", include_str!("../../probes/host.yaml")),
     ("queue.yaml", include_str!("../../probes/queue.yaml")),
     ("secrets.yaml", include_str!("../../probes/secrets.yaml")),
+    ("security.yaml", include_str!("../../probes/security.yaml")),
     ("store.yaml", include_str!("../../probes/store.yaml")),
     ("webhook-digest.yaml", include_str!("../../probes/webhook-digest.yaml")),
     ("write.yaml", include_str!("../../probes/write.yaml")),

@@ -26,4 +26,5 @@ mod openclaw;
 mod plugin;
 mod policy;
 mod prometheus;
+mod security;
 mod webhooks;

@@ -22,6 +22,8 @@ const NOT_RUN_HERE: &[&str] = &[
     "probe run ollama",
     "config@acme",
     "secrets@acme",
+    // Of tenants whose state is somewhere.
+    "readyd skills",
 ];
 
 fn documents() -> Vec<PathBuf> {

@@ -34,6 +34,7 @@ mod restart;
 mod resume;
 mod secrets;
 mod shape;
+mod skills;
 mod supervised;
 mod triage;
 mod two_nodes;

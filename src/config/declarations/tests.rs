@@ -235,12 +235,12 @@ n: {kind: http, url: 'http://u:p@h/'}
             error: readyd.yaml:4: probes.d.url: a probe of kind http needs `url`
             error: readyd.yaml:5: probes.e.address: {prot} is no placeholder; there are {tenant} {profile} {state_dir} {config} {port}
             error: readyd.yaml:6: probes.f.command: {tenant} cannot be filled in: the probe is bound to the node, not to a tenant
-            error: readyd.yaml:8: probes.h.parse: readyz is for kind http; exec knows doctor config nagios secrets exit-code json
+            error: readyd.yaml:8: probes.h.parse: readyz is for kind http; exec knows doctor config nagios secrets exit-code security json
             error: readyd.yaml:9: probes.i: warn_free (1GiB) must be at least down_free (2GiB)
             error: readyd.yaml:9: probes.i: warn_inodes (1%) must be at least down_inodes (2%)
             error: readyd.yaml:10: probes.j: warn_depth (9) must be at most down_depth (8)
             error: readyd.yaml:10: probes.j: warn_age (2m) must be at most down_age (1m)
-            error: readyd.yaml:11: probes.k: `rules` and `ignore` are for `parse: doctor`
+            error: readyd.yaml:11: probes.k: `rules` and `ignore` are for `parse: doctor` and `parse: security`
             error: readyd.yaml:12: probes.l.explained_by: a probe cannot explain itself
             error: readyd.yaml:14: probes.n.url: expected http:// or https:// with a host and without user info
             warning: probes.g.command: {tenants} is no placeholder; there are {tenant} {profile} {state_dir} {config} {port}

@@ -100,7 +100,16 @@ pub const DECLARATION: &[Key] = &[
     ),
     key(
         "parse",
-        &Shape::OneOf(&["doctor", "config", "nagios", "secrets", "exit-code", "json", "readyz"]),
+        &Shape::OneOf(&[
+            "doctor",
+            "config",
+            "nagios",
+            "secrets",
+            "exit-code",
+            "security",
+            "json",
+            "readyz",
+        ]),
         "json",
         "exec, http: how its answer is read. Default: exit-code.",
     ),
@@ -118,7 +127,7 @@ pub const DECLARATION: &[Key] = &[
         "rules",
         &RULES,
         "[{check_id: core/doctor/security, act: note}]",
-        "exec: what becomes of a doctor's findings; the first match wins.",
+        "exec: what becomes of a doctor's or an audit's findings; the first match wins.",
     ),
     key(
         "ignore",
@@ -225,10 +234,15 @@ pub const DECLARATION_OF_FRAGMENTS: &[Key] = &[
     ),
 ];
 
-/// One rule on a doctor's findings.
+/// One rule on a doctor's or an audit's findings.
 pub const RULE: &[Key] = &[
     key("check_id", &TEXT, "core/doctor/security", "The finding's checkId."),
-    key("requirement", &TEXT, "config.plaintext_secrets", "And its requirement."),
+    key(
+        "requirement",
+        &TEXT,
+        "config.plaintext_secrets",
+        "And its requirement (a doctor's alone have one).",
+    ),
     key(
         "act",
         &Shape::OneOf(&["ignore", "note", "downgrade"]),

@@ -15,6 +15,7 @@ pub mod disk;
 pub mod host;
 pub mod http;
 pub mod queue;
+pub mod security;
 pub mod tcp;
 pub mod write;
 
@@ -32,6 +33,8 @@ pub struct Means {
     pub places: Places,
     /// Our own home: the state of a tenant without a user of its own is below it.
     pub home: Option<PathBuf>,
+    /// readyd's own, where baselines are; `None`: there are none.
+    pub state_dir: Option<PathBuf>,
 }
 
 /// One ask of a native kind.

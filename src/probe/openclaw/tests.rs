@@ -143,6 +143,32 @@ fn configuration_and_secrets_are_asked_in_each_dialects_words() {
 }
 
 #[test]
+fn the_audit_is_asked_of_the_real_openclaw_alone() {
+    let asked = |cli: &Cli, instance| {
+        args(Parse::Security, cli, &tenant(instance, None)).map(|args| args.map(|args| args.join(" ")))
+    };
+    let cli = real("2026.9.6 (eb377ac)");
+    let audit = |args: &str| Ok(Some(args.to_owned()));
+    assert_eq!(
+        asked(&cli, Instance::Profile("beta".into())),
+        audit("--profile beta security audit --deep --json")
+    );
+    assert_eq!(asked(&cli, Instance::Default), audit("security audit --deep --json"));
+    assert!(asked(&cli, Instance::Unknown).unwrap_err().contains("say `profile:`"));
+    let article = Cli {
+        speaks: Speaks::Article,
+        version: None,
+    };
+    assert_eq!(asked(&article, Instance::Unknown), Ok(None));
+    let node = Target::Node { state_dirs: Vec::new() };
+    assert!(
+        args(Parse::Security, &cli, &node)
+            .unwrap_err()
+            .contains("say `scope: tenant`")
+    );
+}
+
+#[test]
 fn a_state_directory_isolates_by_environment_and_a_profile_by_argument() {
     let vars = |instance: &Instance, by_args| {
         isolation(instance, Path::new("/home/a"), by_args)

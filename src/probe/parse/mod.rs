@@ -9,6 +9,7 @@ mod json;
 mod nagios;
 pub(crate) mod object;
 pub mod secrets;
+mod security;
 mod status;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub use config::config;
 pub use doctor::doctor;
 pub use json::json;
 pub use nagios::{exit_code, nagios};
+pub use security::security;
 
 use crate::words::{Cause, Finding};
 
