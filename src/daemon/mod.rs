@@ -12,6 +12,7 @@
     reason = "shell: ends the process when an orderly end takes too long"
 )]
 
+mod file_events;
 mod inbox;
 mod journal;
 mod limits;
@@ -23,6 +24,7 @@ mod remote;
 mod runs;
 mod serving;
 mod signals;
+mod touched;
 mod watch;
 
 use std::collections::BTreeMap;

@@ -192,6 +192,11 @@ impl Engine {
                 reporter,
                 stands,
             } => self.source_stands(now, &tenant, &reporter, stands),
+            Input::Touched { tenant, probes } => {
+                for probe in probes {
+                    self.schedule.touch(now.at, &CheckId::of(probe, tenant.clone()));
+                }
+            }
             Input::Reporter { reporter, connected } => self.digest.reporter(now, &reporter, connected),
             Input::Remote { source, answer } if self.config.digest.source.as_ref() == Some(&source) => {
                 self.digest.remote(now, answer);
@@ -465,6 +470,7 @@ impl Engine {
             self.durability.not_yet_durable(now.at),
         );
         snapshot.links.clone_from(&self.links);
+        snapshot.fragments = Arc::clone(&self.config.fragments);
         snapshot
     }
 }
