@@ -254,6 +254,26 @@ pub enum Config {
         /// Such as endpoints.crm.budget
         key: String,
     },
+    /// Print the hash of tenants' fragments: equal on two nodes, the same fragments
+    Hash {
+        /// Only this tenant
+        tenant: Option<String>,
+    },
+    /// Put a directory of fragments in force as a tenant's, at once; a running daemon notices by itself
+    ///
+    /// Fragments that do not merge are refused, and nothing is changed. TENANT.next in the tenants directory is moved
+    /// into its place; any other directory is copied to TENANT.next first and stays. What was in force becomes
+    /// TENANT.prev; an older TENANT.prev is removed (of a link, the link alone).
+    Promote {
+        /// Holds gateway.d, doctor.d or webhook.d
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+        /// Whose fragments they are [default: the directory's name, without .next and its like]
+        #[arg(long, value_name = "TENANT")]
+        tenant: Option<String>,
+    },
+    /// Exchange a tenant's directory with TENANT.prev, at once; once more undoes it
+    Rollback { tenant: String },
     /// Print a JSON Schema for editors
     Schema {
         /// Of a file in probes.d, instead of the config file

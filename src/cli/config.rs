@@ -1,5 +1,7 @@
 //! Shell: `readyd config`: what is wrong, what is in force, and where a value comes from.
 
+mod fragments;
+
 use std::process::ExitCode;
 
 use anyhow::{Context as _, anyhow};
@@ -26,6 +28,9 @@ pub fn run(place: &Place, command: &Config, as_json: bool) -> Outcome {
             Ok(ExitCode::SUCCESS)
         }
         Config::Explain { tenant, key } => explain(place, tenant, key, as_json),
+        Config::Hash { tenant } => fragments::hash(place, tenant.as_deref(), as_json),
+        Config::Promote { directory, tenant } => fragments::promote(place, directory, tenant.as_deref(), as_json),
+        Config::Rollback { tenant } => fragments::rollback(place, tenant, as_json),
         Config::Schema { probe } => {
             let schema = match probe {
                 true => schema::declaration_schema(),

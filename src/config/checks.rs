@@ -75,6 +75,13 @@ impl Config {
                     .map(|why| format!("tenant {}: {why}", tenant.name)),
             );
         }
+        for (tenant, lint) in &*self.fragments {
+            let (refused, odd): (Vec<_>, Vec<_>) = lint.counted().partition(|one| one.kind.is_refused());
+            let told = |one| format!("tenant {tenant}: {one}");
+            warnings.extend(odd.into_iter().map(told));
+            // The first of them is the tenant's trouble.
+            errors.extend(refused.into_iter().skip(1).map(told));
+        }
         for lane in lanes.iter().filter(|lane| lane.checks > 0) {
             match lane.at_timeout / lane.concurrency as f64 {
                 // Even runs that take a quarter of their timeout do not fit.

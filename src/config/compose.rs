@@ -1,6 +1,7 @@
 //! Draft, declarations and fragments into one [`Config`]. The file wins over fragments.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::declarations::{Declarations, Remarks};
 use super::keys::fragment::{ENDPOINT_KEYS, GATEWAY, WEBHOOK};
@@ -28,6 +29,7 @@ pub fn compose(
     config.probes = declarations.probes(&mut remarks);
     config.warnings.append(&mut remarks.warnings);
     remarks.problems.or(())?;
+    let mut lints = BTreeMap::new();
     if let Some(dir) = dir {
         config.warnings.extend_from_slice(dir.warnings());
         for (name, held) in dir.tenants() {
@@ -46,6 +48,7 @@ pub fn compose(
                 .or_insert_with(|| Tenant::named(name.clone()));
             from_fragments(tenant, &held.tree);
             tenant.trouble.clone_from(&held.trouble);
+            lints.insert(name.clone(), Arc::clone(&held.lint));
             if let Some(probes) = held.tree.get("probes") {
                 let mut remarks = Remarks::default();
                 tenant.probes = declarations.of_tenant(probes, &mut remarks);
@@ -53,6 +56,7 @@ pub fn compose(
             }
         }
     }
+    config.fragments = Arc::new(lints);
     without_instance(&mut config);
     shared_ports(&mut config);
     unique(&mut config.warnings);

@@ -17,6 +17,12 @@ pub struct Stamp {
     mode: u32,
 }
 
+impl Stamp {
+    pub fn is_dir(self) -> bool {
+        self.mode & 0o170_000 == 0o040_000
+    }
+}
+
 /// The whole of a regular file of at most `bytes_max`, or why not, as a sentence after its path.
 ///
 /// Opened without waiting: a named pipe in the place of a file is refused, not waited on.

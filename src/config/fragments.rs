@@ -10,10 +10,14 @@
 //! with nothing after it leaves a map as it is and unsets anything else. Every value keeps the place
 //! that set it. `listeners`, `upstreams`, `invariants` and `retry_budget` are kept and shown.
 //!
+//! Any file may say `overrides: [tenant_budget]`: the keys of earlier files of its section that it sets anew on
+//! purpose. That is about files and not about the tenant: it is no part of the merge, and only [`super::lint`] asks.
+//!
 //! Fragments come from git and many hands: they may set the keys of [`keys::fragment`] and nothing
 //! else, and a value that looks like a secret is an error that never shows it.
 
 use super::keys::fragment::{DOCTOR, FORBIDDEN, GATEWAY, WEBHOOK};
+use super::lint;
 use super::problem::{Place, Problem, Problems};
 use super::secrets;
 use super::shape::{self, Key, Shape, Wording};
@@ -45,6 +49,25 @@ pub struct Merged {
     /// A map; of good files only.
     pub tree: Node,
     pub problems: Problems,
+    /// Each file by itself, in the order of merging.
+    pub files: Vec<Parsed>,
+}
+
+/// One file before it is merged: what [`super::lint`] reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parsed {
+    pub section: Section,
+    /// Empty: stands for a section that could not be read.
+    pub name: String,
+    /// As [`Fragment::file`].
+    pub name_of_file: String,
+    /// SHA-256 in hex; `None` when it could not be read.
+    pub content_hash: Option<String>,
+    /// `None` when it is broken.
+    pub tree: Option<Node>,
+    /// It is broken because of them.
+    pub holds_secrets: bool,
+    pub overrides: Vec<String>,
 }
 
 impl Section {
@@ -82,36 +105,56 @@ pub fn merge(place: Place, mut fragments: Vec<Fragment>) -> Merged {
     fragments.sort_by(|one, other| (one.section, &one.name).cmp(&(other.section, &other.name)));
     let mut tree = Node::map(place, Vec::new());
     let mut problems = Problems::default();
+    let mut files = Vec::new();
     for fragment in fragments {
-        match read(&fragment) {
-            Ok(read) => merge_into(&mut tree, read),
+        let mut parsed = Parsed {
+            section: fragment.section,
+            content_hash: fragment.content.as_ref().ok().map(|bytes| lint::hex(bytes)),
+            tree: None,
+            holds_secrets: false,
+            overrides: Vec::new(),
+            name: String::new(),
+            name_of_file: String::new(),
+        };
+        match read(&fragment, &mut parsed) {
+            Ok(read) => {
+                parsed.tree = Some(read.clone());
+                merge_into(&mut tree, read);
+            }
             Err(more) => problems.extend(more),
         }
+        files.push(Parsed {
+            name: fragment.name,
+            name_of_file: fragment.file,
+            ..parsed
+        });
     }
     if let (Some(_), Some(state_dir)) = (set(&tree, "profile"), set(&tree, "state_dir")) {
         let message = "give either `profile` or `state_dir`: OpenClaw would follow the state directory in silence";
         problems.add(&state_dir.at, "state_dir", message);
     }
-    Merged { tree, problems }
+    Merged { tree, problems, files }
 }
 
-/// One fragment's tree, when all of it is allowed.
-fn read(fragment: &Fragment) -> Result<Node, Problems> {
+/// One fragment's tree, when all of it is allowed. Notes in `parsed` what it says of itself.
+fn read(fragment: &Fragment, parsed: &mut Parsed) -> Result<Node, Problems> {
     let bytes = fragment
         .content
         .as_ref()
         .map_err(|why| Problem::new(Place::file(&fragment.file), "", why))?;
-    let tree = yaml::parse(&fragment.file, bytes).map_err(|mut problems| {
+    let mut tree = yaml::parse(&fragment.file, bytes).map_err(|mut problems| {
         problems.hide_keys(|key| secrets::looks_like_secret("", key).is_some());
         problems
     })?;
     let mut problems = Problems::default();
     secrets::find(&tree, "", &mut problems);
+    parsed.holds_secrets = !problems.is_empty();
     if problems.is_empty() {
         let wording = Wording {
             quotes_values: false,
             forbidden: FORBIDDEN,
         };
+        parsed.overrides = take_overrides(&mut tree, wording, &mut problems);
         shape::check(
             &Shape::Object(fragment.section.keys()),
             &tree,
@@ -121,6 +164,23 @@ fn read(fragment: &Fragment) -> Result<Node, Problems> {
         );
     }
     problems.or(tree)
+}
+
+const OVERRIDES: Shape = Shape::List {
+    of: &Shape::Text { bytes_max: 1024 },
+    items_max: 512,
+};
+
+fn take_overrides(tree: &mut Node, wording: Wording, problems: &mut Problems) -> Vec<String> {
+    let Value::Map(entries) = &mut tree.value else {
+        return Vec::new();
+    };
+    let Some(index) = entries.iter().position(|entry| entry.key == "overrides") else {
+        return Vec::new();
+    };
+    let said = entries.remove(index).node;
+    shape::check(&OVERRIDES, &said, "overrides", wording, problems);
+    said.items().iter().filter_map(Node::text).map(str::to_owned).collect()
 }
 
 fn merge_into(below: &mut Node, over: Node) {

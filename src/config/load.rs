@@ -18,7 +18,7 @@ use super::declarations::{Declarations, Remarks};
 use super::discover;
 use super::environment::Environment;
 use super::explain::Sources;
-use super::files;
+use super::files::{self, Stamp};
 use super::problem::{Place, Problem, Problems};
 use super::raw::{self, Discover, Draft};
 use super::scan::{self, Stamps};
@@ -82,6 +82,9 @@ impl Watcher {
     /// a vanished one's minute runs, and a cause such as too many open files leaves no stamp.
     const TROUBLED_POLLS: u32 = 4;
 
+    /// And everybody's once a minute: a database that comes to lie deep below leaves no stamp either.
+    const CALM_POLLS: u32 = 120;
+
     /// The first configuration; tenants that are broken are in trouble, all else that is wrong is an error.
     pub fn start(options: Options, now: Instant) -> Result<(Watcher, Loaded), Problems> {
         let main = Main::read(&options)?;
@@ -123,12 +126,28 @@ impl Watcher {
         self.unsettled = None;
         self.polls_since_scan += 1;
         let troubled = self.dir.as_ref().is_some_and(TenantsDir::is_troubled);
-        if !(changed || troubled && self.polls_since_scan >= Self::TROUBLED_POLLS) {
+        let polls = if troubled {
+            Self::TROUBLED_POLLS
+        } else {
+            Self::CALM_POLLS
+        };
+        if !changed && self.polls_since_scan < polls {
             return false;
         }
         let warnings = self.dir_warnings();
         let touched = self.scan(now, false);
         touched || warnings != self.dir_warnings()
+    }
+
+    /// Whether a change was seen that another poll is to confirm.
+    pub fn is_settling(&self) -> bool {
+        self.unsettled.is_some()
+    }
+
+    /// The directories in which fragments are looked for, as of the last reading.
+    pub fn directories(&self) -> impl Iterator<Item = &Path> {
+        let directories = self.stamps.iter().filter(|(_, stamp)| stamp.is_some_and(Stamp::is_dir));
+        directories.map(|(path, _)| path.as_path())
     }
 
     /// SIGHUP or `readyd reload`: reads everything again. On an error the old configuration stays in force.

@@ -6,10 +6,10 @@
 //! tenants_dir ─ scan ─ fragments ─ tenants_dir (over time) ─────┘
 //! ```
 //!
-//! Shell: `load`, `scan`, `files`, `env_file`, `tokens`. All else is pure.
+//! Shell: `load`, `scan`, `files`, `env_file`, `tokens`, `swap`. All else is pure.
 
 pub mod checks;
-mod compose;
+pub mod compose;
 pub mod declaration;
 pub mod declarations;
 mod discover;
@@ -19,6 +19,7 @@ pub mod explain;
 pub mod files;
 pub mod fragments;
 pub mod keys;
+pub mod lint;
 pub mod load;
 pub mod problem;
 pub mod raw;
@@ -27,8 +28,10 @@ pub mod schema;
 pub mod secrets;
 pub mod shape;
 pub mod show;
+pub mod swap;
 pub mod tenants_dir;
 mod tokens;
+pub mod touched;
 pub mod units;
 pub mod yaml;
 
@@ -38,6 +41,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::lint::Lint;
 use crate::link::place::Place;
 use crate::link::token::TokenPlaces;
 use crate::probe::declaration::{Instance, Probe};
@@ -61,6 +65,9 @@ pub struct Config {
     pub secrets_dir: Option<PathBuf>,
     /// At most [`Config::TENANTS_MAX`].
     pub tenants: BTreeMap<TenantName, Tenant>,
+    /// What there is to say of the fragments of those that have a directory. Not in [`Tenant`]: nobody is asked
+    /// anew because of it.
+    pub fragments: Arc<BTreeMap<TenantName, Arc<Lint>>>,
     /// `tenants: {}` was written on purpose: no gateway is watched, and that is fine.
     pub no_tenants_on_purpose: bool,
     pub digest: Digest,

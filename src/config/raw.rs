@@ -195,6 +195,7 @@ fn top(fields: Fields<'_>, paths: &Paths, environment: &Environment) -> Config {
         tenants_dir: paths.of(fields, "tenants_dir"),
         secrets_dir: paths.of(fields, "secrets_dir"),
         tenants: BTreeMap::new(),
+        fragments: std::sync::Arc::default(),
         no_tenants_on_purpose: fields
             .node("tenants")
             .is_some_and(|node| matches!(&node.value, Value::Map(entries) if entries.is_empty())),

@@ -1,6 +1,8 @@
 //! Shell: looks into a tenants directory, with bounds on everything.
 #![expect(clippy::disallowed_methods, reason = "shell: lists directories")]
 
+mod beside;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::ErrorKind;
@@ -8,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::{self, Stamp};
 use super::fragments::{Fragment, Section, is_fragment_name};
+use super::lint::Beside;
 use super::tenants_dir::{Found, Scan};
 use crate::words::TenantName;
 
@@ -21,7 +24,7 @@ const TENANT_BYTES_MAX: usize = 256 << 10;
 const WARNINGS_MAX: usize = 50;
 
 /// Endings of directories that deploy tools leave beside the one in force.
-const ASIDE: [&str; 5] = [".prev", ".next", ".new", ".tmp", ".bak"];
+pub(super) const ASIDE: [&str; 5] = [".prev", ".next", ".new", ".tmp", ".bak"];
 
 /// Everything that a later scan could find different, by path. Cheap: no file is read.
 pub type Stamps = Vec<(PathBuf, Option<Stamp>)>;
@@ -47,7 +50,7 @@ pub fn scan(dir: &Path) -> Scan {
         }
         match tenant_name(&name) {
             Ok(tenant) => {
-                if let Some(found) = tenant_dir(&path, &mut warnings) {
+                if let Some(found) = tenant_dir(&path) {
                     tenants.insert(tenant, found);
                 }
             }
@@ -99,11 +102,12 @@ fn tenant_name(name: &OsString) -> Result<TenantName, Option<&'static str>> {
 }
 
 /// `None`: no section, no tenant. What cannot be looked into may be one.
-fn tenant_dir(dir: &Path, warnings: &mut Vec<String>) -> Option<Found> {
+pub(super) fn tenant_dir(dir: &Path) -> Option<Found> {
     let mut found = Found {
         dir: dir.display().to_string(),
         certain: false,
         fragments: Vec::new(),
+        beside: Beside::default(),
     };
     let mut left = TENANT_BYTES_MAX;
     for section in Section::ALL {
@@ -111,7 +115,7 @@ fn tenant_dir(dir: &Path, warnings: &mut Vec<String>) -> Option<Found> {
         match at(&path) {
             At::Directory => {
                 found.certain = true;
-                section_dir(section, &path, &mut left, &mut found.fragments, warnings);
+                section_dir(section, &path, &mut left, &mut found);
             }
             At::Hidden(why) => found.fragments.push(Fragment {
                 section,
@@ -121,6 +125,10 @@ fn tenant_dir(dir: &Path, warnings: &mut Vec<String>) -> Option<Found> {
             }),
             At::Nothing | At::Other => {}
         }
+    }
+    if found.certain {
+        found.beside.databases = beside::databases(dir);
+        found.beside.no_previous = beside::no_previous(dir);
     }
     (found.certain || !found.fragments.is_empty()).then_some(found)
 }
@@ -143,13 +151,8 @@ fn at(path: &Path) -> At {
     }
 }
 
-fn section_dir(
-    section: Section,
-    dir: &Path,
-    left: &mut usize,
-    fragments: &mut Vec<Fragment>,
-    warnings: &mut Vec<String>,
-) {
+fn section_dir(section: Section, dir: &Path, left: &mut usize, found: &mut Found) {
+    let Found { fragments, beside, .. } = found;
     let broken = |why: String| Fragment {
         section,
         name: String::new(),
@@ -164,10 +167,9 @@ fn section_dir(
     for name in names.into_iter().filter(|name| !is_hidden(name)) {
         let path = dir.join(&name);
         let Some(name) = name.to_str().filter(|name| is_fragment_name(name)) else {
-            warnings.push(format!(
-                "{}: not read: fragments are called NN-name.yaml",
-                path.display()
-            ));
+            if beside.strangers.len() < WARNINGS_MAX {
+                beside.strangers.push(path.display().to_string());
+            }
             continue;
         };
         count += 1;
@@ -186,7 +188,7 @@ fn section_dir(
 }
 
 /// Names in byte order, at most [`ENTRIES_MAX`].
-fn list(dir: &Path) -> std::io::Result<Vec<OsString>> {
+pub(super) fn list(dir: &Path) -> std::io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir)?.take(ENTRIES_MAX) {
         names.push(entry?.file_name());

@@ -5,10 +5,12 @@
 //! unreadable or emptied parent (until somebody says otherwise).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Config;
 use super::fragments::{self, Fragment};
+use super::lint::{Beside, Lint};
 use super::problem::{Place, Problems};
 use super::yaml::Node;
 use crate::words::{Instant, TenantName};
@@ -39,6 +41,7 @@ pub struct Found {
     /// already stays one.
     pub certain: bool,
     pub fragments: Vec<Fragment>,
+    pub beside: Beside,
 }
 
 /// What became of one tenant.
@@ -75,6 +78,8 @@ pub struct Held {
     pub tree: Node,
     /// What is wrong now, on one line.
     pub trouble: Option<String>,
+    /// What there is to say of its fragments as they were last read.
+    pub lint: Arc<Lint>,
     /// Whether `tree` was a whole and good merge.
     good: bool,
     vanished: Option<Instant>,
@@ -90,9 +95,10 @@ impl TenantsDir {
     }
 
     /// Whether something may change by itself: a vanished tenant's minute runs, a file may become
-    /// readable.
+    /// readable, a database may be moved out from deep below.
     pub fn is_troubled(&self) -> bool {
-        self.held.values().any(|held| held.trouble.is_some())
+        let may_change = |held: &Held| held.trouble.is_some() || held.lint.may_change_unseen();
+        self.held.values().any(may_change)
     }
 
     /// Takes in what was found. `explicit`: an operator asked (a start, a reload), so that what is
@@ -139,7 +145,8 @@ impl TenantsDir {
             let place = Place::file(&found.dir);
             let mut merged = fragments::merge(place, found.fragments);
             merged.problems.extend(judge(&merged.tree));
-            if let Some(step) = self.take(&name, merged) {
+            let lint = Lint::of(&merged.files, &merged.problems, &found.beside);
+            if let Some(step) = self.take(&name, merged, Arc::new(lint)) {
                 change.insert(name, step);
             }
         }
@@ -171,7 +178,7 @@ impl TenantsDir {
     }
 
     /// One tenant that was found.
-    fn take(&mut self, name: &TenantName, merged: fragments::Merged) -> Option<Step> {
+    fn take(&mut self, name: &TenantName, merged: fragments::Merged, lint: Arc<Lint>) -> Option<Step> {
         let trouble = merged.problems.summary();
         let good = trouble.is_none();
         let known = self.held.get(name);
@@ -181,12 +188,14 @@ impl TenantsDir {
                 tree: held.tree.clone(),
                 good: true,
                 trouble,
+                lint,
                 vanished: None,
             },
             _ => Held {
                 tree: merged.tree,
                 good,
                 trouble,
+                lint,
                 vanished: None,
             },
         };

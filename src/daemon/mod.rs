@@ -12,6 +12,7 @@
     reason = "shell: ends the process when an orderly end takes too long"
 )]
 
+mod file_events;
 mod inbox;
 mod journal;
 mod limits;
@@ -24,6 +25,7 @@ mod runs;
 mod serving;
 mod signals;
 mod supervisor;
+mod touched;
 mod watch;
 
 use std::collections::BTreeMap;

@@ -1,12 +1,14 @@
-//! Shell: the thread that looks at files: fragments twice a second, everything at a reload, and what was set
-//! aside. A dead network mount holds it up, and nothing else.
+//! Shell: the thread that looks at files: fragments twice a second and when file events say so, everything at a
+//! reload, and what was set aside. A dead network mount holds it up, and nothing else.
 #![expect(clippy::disallowed_methods, reason = "shell: lists the state directory")]
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Weak};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tracing::{error, info, warn};
@@ -15,27 +17,44 @@ use crate::account;
 use crate::clock;
 use crate::config::Config;
 use crate::config::load::{Loaded, Watcher};
+use crate::config::touched::Files;
 use crate::engine::Input;
 use crate::probe::declaration::StateDir;
 use crate::probe::target;
 use crate::store::StoreEvent;
 
+use super::file_events::FileEvents;
 use super::inbox::{Outbox, Wake};
+use super::touched::TouchedFiles;
 
 /// Who asked for a reload hears what came of it.
 pub(super) type ReloadReply = oneshot::Sender<Result<String, String>>;
 
 /// Reloads that may wait while files hang; a further one is refused.
 const RELOADS_MAX: usize = 16;
+/// Events come as often as anybody writes; looks do not.
+const LOOK_SOONEST: Duration = Duration::from_millis(100);
 
 /// The hand on the thread; it ends when all of these are dropped.
 #[derive(Clone, Debug)]
 pub(super) struct Watch {
-    reload: SyncSender<Option<ReloadReply>>,
+    wanted: Arc<SyncSender<Wanted>>,
+}
+
+/// What the thread is to do before its time.
+#[derive(Debug)]
+enum Wanted {
+    Reload(Option<ReloadReply>),
+    /// A file event.
+    Look,
 }
 
 struct Watching {
     watcher: Watcher,
+    events: Option<FileEvents>,
+    touched: TouchedFiles,
+    /// A [`Wanted::Look`] is on its way: one at a time, so that reloads find a place.
+    look_waits: Arc<AtomicBool>,
     started_with: Arc<Config>,
     home: Option<PathBuf>,
     state_dir: PathBuf,
@@ -50,25 +69,31 @@ impl Watch {
         home: Option<PathBuf>,
         outbox: Outbox,
     ) -> std::io::Result<Watch> {
-        let (reload, wanted) = sync_channel(RELOADS_MAX);
+        let (send, wanted) = sync_channel(RELOADS_MAX + 1);
+        let send = Arc::new(send);
+        let look_waits = Arc::new(AtomicBool::new(false));
         let watching = Watching {
             watcher,
+            events: FileEvents::start(tell(Arc::downgrade(&send), Arc::clone(&look_waits))),
+            touched: TouchedFiles::start(outbox.clone())?,
+            look_waits,
             started_with: Arc::clone(config),
             home,
             set_aside: set_aside(&config.state_dir).ok().flatten(),
             state_dir: config.state_dir.clone(),
             outbox,
         };
+        let config = Arc::clone(config);
         thread::Builder::new()
             .name("watch".into())
-            .spawn(move || watching.run(&wanted))?;
-        Ok(Watch { reload })
+            .spawn(move || watching.run(&config, &wanted))?;
+        Ok(Watch { wanted: send })
     }
 
     /// SIGHUP (`None`: what comes of it is in the log and in `/v1/status`), or `POST /v1/reload`, which hears
     /// that its reply is dropped when too many wait already.
     pub(super) fn reload(&self, reply: Option<ReloadReply>) {
-        match self.reload.try_send(reply) {
+        match self.wanted.try_send(Wanted::Reload(reply)) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => warn!("a reload is refused: {RELOADS_MAX} wait, reading the files hangs"),
             Err(TrySendError::Disconnected(_)) => error!("a reload is refused: the thread that reads files has died"),
@@ -77,19 +102,56 @@ impl Watch {
 }
 
 impl Watching {
-    fn run(mut self, wanted: &Receiver<Option<ReloadReply>>) {
+    fn run(mut self, config: &Config, wanted: &Receiver<Wanted>) {
+        self.follow(config);
+        let mut looked_at = clock::instant();
+        let mut early = false;
         loop {
-            match wanted.recv_timeout(Watcher::POLL_EVERY) {
-                Ok(reply) => self.reload(reply),
-                Err(RecvTimeoutError::Timeout) => {
-                    if let Some(loaded) = self.watcher.poll(clock::instant()) {
-                        info!("fragments have changed");
-                        self.send_config(&loaded, false);
-                    }
-                    self.look_for_set_aside();
+            let due = |early| looked_at + if early { LOOK_SOONEST } else { Watcher::POLL_EVERY };
+            match wanted.recv_timeout(due(early).since(clock::instant())) {
+                Ok(Wanted::Reload(reply)) => self.reload(reply),
+                Ok(Wanted::Look) => {
+                    self.look_waits.store(false, Ordering::Relaxed);
+                    // Two looks that see the same are only worth something when time passes between them.
+                    early |= !self.watcher.is_settling();
                 }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            // Whatever else is wanted, and however often: nobody keeps us from looking when it is time.
+            if clock::instant() >= due(early) {
+                looked_at = clock::instant();
+                early = false;
+                self.look();
+            }
+        }
+    }
+
+    fn look(&mut self) {
+        let was_settling = self.watcher.is_settling();
+        if let Some(loaded) = self.watcher.poll(clock::instant()) {
+            info!("fragments have changed");
+            self.send_config(&loaded, false);
+        } else if was_settling && !self.watcher.is_settling() {
+            self.hear_directories();
+        }
+        self.look_for_set_aside();
+    }
+
+    /// Directories whose events are heard, and files of tenants that are looked at.
+    fn follow(&mut self, config: &Config) {
+        self.hear_directories();
+        let secrets_dir = config.secrets_dir.as_deref();
+        let files = config.tenants.values().map(|tenant| {
+            let home = account::home_of(tenant.user.as_deref(), self.home.as_deref());
+            Files::of(tenant, home.as_deref(), secrets_dir)
+        });
+        self.touched.configure(files.collect());
+    }
+
+    fn hear_directories(&mut self) {
+        if let Some(events) = &mut self.events {
+            events.follow(self.watcher.directories());
         }
     }
 
@@ -120,7 +182,8 @@ impl Watching {
         }
     }
 
-    fn send_config(&self, loaded: &Loaded, whole: bool) {
+    fn send_config(&mut self, loaded: &Loaded, whole: bool) {
+        self.follow(&loaded.config);
         self.send(Input::Config {
             config: Arc::clone(&loaded.config),
             state_dirs: state_dirs(&loaded.config, self.home.as_deref()),
@@ -140,6 +203,17 @@ impl Watching {
     fn send(&self, input: Input) {
         // The loop is gone only when the process ends.
         let _ = self.outbox.blocking_send(Wake::Input(input));
+    }
+}
+
+/// Passes file events on, as long as there is a [`Watch`]: what is only weakly held keeps nobody alive.
+fn tell(wanted: Weak<SyncSender<Wanted>>, look_waits: Arc<AtomicBool>) -> impl Fn(bool) -> bool + Send {
+    move |happened| {
+        let Some(wanted) = wanted.upgrade() else { return false };
+        if happened && !look_waits.swap(true, Ordering::Relaxed) && wanted.try_send(Wanted::Look).is_err() {
+            look_waits.store(false, Ordering::Relaxed);
+        }
+        true
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Config, lint};
 use crate::probe::declaration::Asks;
 use crate::words::{CheckId, Finding, Instant};
 
@@ -60,13 +60,16 @@ impl Internal {
     }
 }
 
-/// What the probe `fragments` finds: whether the tenant's last good merge is still its present one.
+/// What the probe `fragments` finds: whether the tenant's last good merge is still its present one, and what is odd
+/// about its files.
 pub(super) fn fragments(config: &Config, check: &CheckId) -> Finding {
-    let tenant = check.tenant.as_ref().and_then(|name| config.tenants.get(name));
-    match tenant.and_then(|tenant| tenant.trouble.as_ref()) {
-        Some(trouble) => Finding::degraded(trouble),
-        None => Finding::ok("fragments merge"),
-    }
+    let name = check.tenant.as_ref();
+    let tenant = name.and_then(|name| config.tenants.get(name));
+    let trouble = tenant.and_then(|tenant| tenant.trouble.as_deref());
+    lint::finding(
+        trouble,
+        name.and_then(|name| config.fragments.get(name)).map(|lint| &**lint),
+    )
 }
 
 /// Whether an internal kind is judged by `asks`; the match is here so that a new kind is noticed.

@@ -11,7 +11,7 @@ use crate::link::session::LinkFacts;
 use crate::probe::declaration::{Order, RunId, StateDir};
 use crate::readiness::snapshot::Snapshot;
 use crate::store::{Persist, StoreEvent};
-use crate::words::{CheckId, Cost, Finding, TenantName, Wall};
+use crate::words::{CheckId, Cost, Finding, ProbeName, TenantName, Wall};
 
 /// All that can wake the program.
 #[derive(Debug)]
@@ -38,6 +38,12 @@ pub enum Input {
         tenant: TenantName,
         reporter: Reporter,
         stands: bool,
+    },
+    /// Files that these probes read of a tenant are others than before: they are asked soon, each at most every
+    /// `retry_every`, however often that happens. Those that do not exist are left out.
+    Touched {
+        tenant: TenantName,
+        probes: Vec<ProbeName>,
     },
     /// A producer's connection opened or closed.
     Reporter {

@@ -196,6 +196,11 @@ impl Engine {
                 reporter,
                 stands,
             } => self.source_stands(now, &tenant, &reporter, stands),
+            Input::Touched { tenant, probes } => {
+                for probe in probes {
+                    self.schedule.touch(now.at, &CheckId::of(probe, tenant.clone()));
+                }
+            }
             Input::Reporter { reporter, connected } => self.digest.reporter(now, &reporter, connected),
             Input::Remote { source, answer } if self.config.digest.source.as_ref() == Some(&source) => {
                 self.digest.remote(now, answer);
@@ -472,6 +477,7 @@ impl Engine {
         for check in &mut snapshot.checks {
             check.known_good = self.known_good.command(&check.id, check.layer);
         }
+        snapshot.fragments = Arc::clone(&self.config.fragments);
         snapshot
     }
 }

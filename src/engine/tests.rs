@@ -5,5 +5,6 @@ mod operations;
 mod reload;
 mod resume;
 mod store;
+mod touched;
 mod walk;
 pub(in crate::engine) mod world;

@@ -57,7 +57,9 @@ pub fn status(snapshot: &Snapshot) -> Bytes {
             better: &change.better,
         }),
         why: snapshot.reasons.iter().map(ReasonBody::new).collect(),
-        tenants_detail: snapshot.tenants.values().map(TenantBody::new).collect(),
+        tenants_detail: (snapshot.tenants.values())
+            .map(|view| TenantBody::new(view, snapshot))
+            .collect(),
         links: snapshot
             .links
             .iter()
@@ -232,6 +234,9 @@ struct TenantBody<'a> {
     answer_phase: Phase,
     maintenance: Option<OperationBody<'a>>,
     drain: Option<OperationBody<'a>>,
+    /// Equal on two nodes: the same fragments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fragments_hash: Option<&'a str>,
     reasons: Vec<&'a str>,
 }
 
@@ -352,7 +357,8 @@ impl<'a> ReasonBody<'a> {
 }
 
 impl<'a> TenantBody<'a> {
-    fn new(view: &'a TenantView) -> TenantBody<'a> {
+    fn new(view: &'a TenantView, snapshot: &'a Snapshot) -> TenantBody<'a> {
+        let fragments = snapshot.fragments.get(&view.name);
         TenantBody {
             tenant: &view.name,
             verdict: view.verdict,
@@ -364,6 +370,7 @@ impl<'a> TenantBody<'a> {
             answer_phase: view.answer_phase,
             maintenance: view.maintenance.as_ref().map(OperationBody::new),
             drain: view.drain.as_ref().map(OperationBody::new),
+            fragments_hash: fragments.and_then(|lint| lint.hash.as_deref()),
             reasons: view.reasons.iter().map(|reason| reason.text.as_str()).collect(),
         }
     }

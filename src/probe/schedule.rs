@@ -125,6 +125,15 @@ impl Schedule {
         });
     }
 
+    /// What it looks at has changed: ask it soon, but not before `retry_every` after its last run began. A run in
+    /// flight goes on, since who is ended again and again never answers, and is followed by another one.
+    pub fn touch(&mut self, now: Instant, check: &CheckId) {
+        self.change(check, |entry| {
+            let soonest = entry.began.map_or(now, |began| now.max(began + entry.retry_every));
+            entry.touched = Some(entry.touched.map_or(soonest, |touched| touched.min(soonest)));
+        });
+    }
+
     /// The host was asleep: runs in flight are discarded and due at once, so are native checks, and
     /// retries start their patience afresh. Exec checks that became overdue follow as their lane allows.
     pub fn resume(&mut self, now: Instant) {
@@ -223,8 +232,12 @@ struct Entry {
     /// How long the last retry waited, while it could not be asked.
     unknown_wait: Option<Duration>,
     at_once: bool,
+    /// When it is due because of what it looks at.
+    touched: Option<Instant>,
     /// Since when.
     in_flight: Option<Instant>,
+    /// When its last run began.
+    began: Option<Instant>,
 }
 
 impl Entry {
@@ -237,7 +250,9 @@ impl Entry {
             retry: None,
             unknown_wait: None,
             at_once: false,
+            touched: None,
             in_flight: None,
+            began: None,
         }
     }
 
@@ -258,7 +273,9 @@ impl Entry {
 
     fn begin(&mut self, now: Instant) {
         self.in_flight = Some(now);
+        self.began = Some(now);
         self.at_once = false;
+        self.touched = None;
         self.retry = None;
     }
 
@@ -266,6 +283,7 @@ impl Entry {
     fn rank(&self, now: Instant) -> Rank {
         match self.retry {
             _ if self.at_once => Rank::Asked,
+            _ if self.touched.is_some_and(|touched| touched <= now) => Rank::Due(self.next()),
             Some(retry) if self.regular > now => Rank::Retry(retry),
             _ => Rank::Due(self.regular),
         }
@@ -275,7 +293,8 @@ impl Entry {
         if self.at_once {
             return Instant::default();
         }
-        self.retry.map_or(self.regular, |retry| retry.min(self.regular))
+        let early = [self.retry, self.touched].into_iter().flatten();
+        early.fold(self.regular, Instant::min)
     }
 
     /// How long to wait before it is asked again, where that is sooner than its regular time.

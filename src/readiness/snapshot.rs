@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::lint::Lint;
 use crate::digest::view::DigestView;
 use crate::link::session::LinkFacts;
 use crate::words::{
@@ -39,6 +40,8 @@ pub struct Snapshot {
     pub digest: Arc<DigestView>,
     /// What links to gateways know: versions, process, config hash; never a secret.
     pub links: BTreeMap<TenantName, LinkFacts>,
+    /// What was seen of the fragments of tenants that have a directory.
+    pub fragments: Arc<BTreeMap<TenantName, Arc<Lint>>>,
     /// Trouble with the configuration: the last reload's error, warnings.
     pub config: ConfigStatus,
 }

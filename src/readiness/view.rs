@@ -87,6 +87,7 @@ impl Readiness {
             last_change: self.node.last_change.clone(),
             not_yet_durable,
             links: BTreeMap::new(),
+            fragments: Arc::default(),
             digest,
             config,
             tenants,

@@ -20,6 +20,7 @@ mod documents;
 mod ending;
 mod exactly_once;
 mod first_minute;
+mod fragments;
 mod hostile_sockets;
 mod link_cost;
 mod link_events;

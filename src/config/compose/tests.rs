@@ -32,6 +32,7 @@ fn config(file: &str, fragments: &[(Section, &str)]) -> Config {
             dir: "acme".to_owned(),
             certain: true,
             fragments,
+            beside: Default::default(),
         };
         let scan = Scan::Found {
             tenants: BTreeMap::from([(acme(), found)]),

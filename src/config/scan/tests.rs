@@ -28,7 +28,9 @@ impl Dir {
             panic!("{:?}", scan(self.path()));
         };
         let mut lines = Vec::new();
+        let mut strangers = Vec::new();
         for (name, found) in tenants {
+            strangers.extend(found.beside.strangers);
             let fragments = found.fragments.iter().map(|fragment| {
                 let content = match &fragment.content {
                     Ok(bytes) => bytes.len().to_string(),
@@ -39,7 +41,7 @@ impl Dir {
             lines.push(format!("{name}: {}", fragments.collect::<Vec<_>>().join(", ")));
         }
         let root = format!("{}/", self.path().display());
-        lines.extend(warnings.iter().map(|warning| warning.replace(&root, "")));
+        lines.extend(warnings.iter().chain(&strangers).map(|line| line.replace(&root, "")));
         lines
     }
 }
@@ -82,8 +84,8 @@ fn files_that_are_no_fragments_are_named() {
         dir.shown(),
         [
             "acme: doctor.d/10-a.yaml 0",
-            "acme/doctor.d/10-a.yaml~: not read: fragments are called NN-name.yaml",
-            "acme/doctor.d/base.yaml: not read: fragments are called NN-name.yaml",
+            "acme/doctor.d/10-a.yaml~",
+            "acme/doctor.d/base.yaml",
         ]
     );
 }

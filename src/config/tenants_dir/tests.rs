@@ -26,6 +26,7 @@ fn found(tenants: &[(&str, &str)]) -> Scan {
                 dir,
                 certain,
                 fragments,
+                beside: Beside::default(),
             },
         )
     });

@@ -44,6 +44,7 @@ impl Build {
             last_change: None,
             not_yet_durable: false,
             links: BTreeMap::new(),
+            fragments: Arc::default(),
             digest: Arc::new(digest()),
             config: ConfigStatus {
                 loaded_at: now().wall.plus_millis(-3_600_000),

@@ -408,3 +408,47 @@ fn after_sleep_runs_are_discarded_native_checks_are_due_and_retries_start_afresh
 }
 
 mod simulated;
+
+#[test]
+fn a_check_whose_files_changed_is_asked_soon_and_not_more_often_than_it_retries() {
+    let mut alone = Alone::new(exec(Lane::Heavy), seconds(300), seconds(30));
+    let (asked, _) = alone.run(at(0), Again::No);
+    let check = alone.1.clone();
+
+    alone.0.touch(asked + seconds(10), &check);
+    let (again, after) = alone.run(asked, Again::No);
+    assert_eq!(after, seconds(30), "not sooner after its last run");
+    alone.0.touch(again + seconds(100), &check);
+    let (again, after) = alone.run(again, Again::No);
+    assert_eq!(after, seconds(100), "at once when that was long ago");
+    assert!(alone.next().since(again) >= seconds(150), "and then as ever");
+
+    // Touched again and again while it is due already: the first time stands.
+    for second in 1..20 {
+        alone.0.touch(again + seconds(second), &check);
+    }
+    let (_, after) = alone.run(again, Again::No);
+    assert_eq!(after, seconds(30));
+}
+
+#[test]
+fn a_run_in_flight_is_not_ended_by_a_touch_and_is_followed_by_another() {
+    let mut alone = Alone::new(exec(Lane::Heavy), seconds(300), seconds(30));
+    let began = alone.next();
+    assert_eq!(alone.0.due(began, ALL).len(), 1);
+    alone.0.touch(began + SECOND, &id("c"));
+    assert_eq!(alone.0.due(began + seconds(40), ALL), [], "one run at a time");
+    assert_eq!(alone.0.in_flight().heavy, 1);
+    alone.0.done(began + seconds(45), &id("c"), Again::No);
+    assert_eq!(alone.0.due(began + seconds(45), ALL), [id("c")]);
+}
+
+#[test]
+fn one_that_retries_still_retries_when_it_is_touched() {
+    let mut alone = Alone::new(native(), seconds(300), seconds(5));
+    let (asked, _) = alone.run(at(0), Again::Unknown);
+    alone.0.touch(asked + seconds(100), &id("c"));
+    let (_, after) = alone.run(asked, Again::No);
+    assert_eq!(after, seconds(5));
+    alone.0.touch(asked, &id("nobody"));
+}
