@@ -168,6 +168,10 @@ fn asks(asks: &Asks) -> Value {
             "insecure": http.insecure,
             "body_max": write_size(http.body_bytes_max as u64),
         }),
+        Asks::Listener(listener) => json!({
+            "allow": listener.allow.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "must_refuse": listener.must_refuse.iter().map(|url| hidden("url", url)).collect::<Vec<_>>(),
+        }),
         Asks::Tcp(tcp) => json!({"address": tcp.address}),
         Asks::Disk(disk) => json!({
             "paths": paths(&disk.paths),

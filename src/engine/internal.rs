@@ -77,6 +77,7 @@ pub(super) fn kind(asks: &Asks) -> Option<Kind> {
         Asks::Files => Some(Kind::Files),
         Asks::Exec(_)
         | Asks::Http(_)
+        | Asks::Listener(_)
         | Asks::Tcp(_)
         | Asks::Disk(_)
         | Asks::Write(_)

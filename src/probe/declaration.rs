@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::allowed::Allowed;
 use crate::link::place::Place;
 use crate::link::session::LinkFacts;
 use crate::words::{CheckId, Layer, ProbeName, TenantName, Verdict};
@@ -57,6 +58,8 @@ pub enum Scope {
 pub enum Asks {
     Exec(Exec),
     Http(Http),
+    /// What listens on this host for the tenant, against what is allowed.
+    Listener(Listener),
     Tcp(Tcp),
     Disk(Disk),
     Write(Write),
@@ -130,6 +133,15 @@ pub struct Http {
     pub insecure: bool,
     /// Other than loopback: read the answer's body up to this many bytes.
     pub body_bytes_max: usize,
+}
+
+/// The sockets that listen for a tenant's gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listener {
+    /// Where the gateway's port may listen when its fragments do not say.
+    pub allow: Vec<Allowed>,
+    /// URLs, with placeholders, that must refuse who brings no credentials.
+    pub must_refuse: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -271,6 +283,7 @@ impl Asks {
         match self {
             Asks::Exec(_) => "exec",
             Asks::Http(_) => "http",
+            Asks::Listener(_) => "listener",
             Asks::Tcp(_) => "tcp",
             Asks::Disk(_) => "disk",
             Asks::Write(_) => "write",

@@ -4,6 +4,7 @@
 pub const SHIPPED: &[(&str, &str)] = &[
     ("disk.yaml", include_str!("../../probes/disk.yaml")),
     ("doctor.yaml", include_str!("../../probes/doctor.yaml")),
+    ("exposure.yaml", include_str!("../../probes/exposure.yaml")),
     ("fragments.yaml", include_str!("../../probes/fragments.yaml")),
     ("gateway-link.yaml", include_str!("../../probes/gateway-link.yaml")),
     ("gateway.yaml", include_str!("../../probes/gateway.yaml")),

@@ -5,7 +5,7 @@ use crate::config::compose::compose;
 use crate::config::declarations::{Declarations, Remarks};
 use crate::config::environment::Environment;
 use crate::config::{raw, yaml};
-use crate::words::ProbeName;
+use crate::words::{ProbeName, TenantName};
 
 const SHIPPED: &[(&str, &str)] = &[
     (
@@ -53,6 +53,29 @@ fn each_check_is_shown_with_its_worst_case() {
             webhook-digest@beta              an outage shows within 1s
         "#]],
     );
+}
+
+#[test]
+fn sockets_are_looked_at_where_there_may_be_some() {
+    let bound = |tenant: &str, probe: &str| {
+        let file = format!("tenants: {{acme: {tenant}}}\nprobes: {{p: {probe}}}");
+        let check = CheckId::of(ProbeName::parse("p").unwrap(), TenantName::parse("acme").unwrap());
+        config(&file).checks().contains_key(&check)
+    };
+    let (sockets, refusal) = (
+        "{kind: listener}",
+        "{kind: listener, must_refuse: ['https://{tenant}.example/']}",
+    );
+    for (tenant, expected) in [
+        ("{}", [false, true]),
+        ("{port: 18789}", [true, true]),
+        ("{gateway: 'ws://127.0.0.1:18789'}", [true, true]),
+        ("{gateway: 'wss://127.0.0.1:18789'}", [true, true]),
+        ("{gateway: 'wss://gw.example:443', port: 443}", [false, true]),
+    ] {
+        let seen = [sockets, refusal].map(|probe| bound(tenant, probe));
+        assert_eq!(seen, expected, "{tenant}");
+    }
 }
 
 #[test]

@@ -14,6 +14,8 @@ use thread::{Begun, Lost, gather};
 pub mod disk;
 pub mod host;
 pub mod http;
+pub mod listener;
+pub mod listeners;
 pub mod queue;
 pub mod tcp;
 pub mod write;
