@@ -168,6 +168,7 @@ fn binds(probe: &Probe, tenant: &Tenant) -> bool {
         Asks::Http(http) => http.url.contains("{port}"),
         Asks::Listener(listener) => listener.must_refuse.iter().any(|url| url.contains("{port}")),
         Asks::Tcp(tcp) => tcp.address.contains("{port}"),
+        Asks::Tls(tls) => tls.addresses.iter().any(|address| address.contains("{port}")),
         _ => false,
     };
     let bound = matches!(probe.scope, Scope::Tenant | Scope::Both);
@@ -175,6 +176,7 @@ fn binds(probe: &Probe, tenant: &Tenant) -> bool {
     let linked = probe.asks != Asks::Link || (tenant.token.is_some() && tenant.place().is_some());
     let asked = match &probe.asks {
         Asks::Listener(listener) => !listener.must_refuse.is_empty() || listens_here(tenant),
+        Asks::Tls(tls) => !tls.addresses.is_empty() || may_serve_tls(tenant),
         _ => true,
     };
     probe.enabled && bound && linked && asked && (!needs_port || tenant.port.is_some())
@@ -183,6 +185,14 @@ fn binds(probe: &Probe, tenant: &Tenant) -> bool {
 /// Whether its gateway's port is one of this host's.
 fn listens_here(tenant: &Tenant) -> bool {
     tenant.place().is_some_and(|place| place.address().is_this_host())
+}
+
+/// Whether its gateway serves TLS, or may: of a bare `port` only OpenClaw's own config says it.
+fn may_serve_tls(tenant: &Tenant) -> bool {
+    match &tenant.gateway {
+        Some(place) => place.address().tls,
+        None => tenant.port.is_some(),
+    }
 }
 
 fn lane(checks: &BTreeMap<CheckId, Arc<Probe>>, lane: Lane, concurrency: usize) -> LaneLoad {

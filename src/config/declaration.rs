@@ -146,7 +146,7 @@ fn scope(asks: &Asks, fields: Fields<'_>) -> Scope {
 fn layer(asks: &Asks) -> Layer {
     match asks {
         Asks::Exec(_) | Asks::Link => Layer::Runtime,
-        Asks::Http(_) | Asks::Tcp(_) => Layer::Transport,
+        Asks::Http(_) | Asks::Tcp(_) | Asks::Tls(_) => Layer::Transport,
         Asks::Disk(_) | Asks::Write(_) | Asks::Queue(_) | Asks::Host(_) | Asks::Store => Layer::Host,
         Asks::Digest => Layer::Webhooks,
         Asks::Files | Asks::Listener(_) => Layer::Policy,
@@ -162,6 +162,7 @@ fn asks(kind: &str, fields: Fields<'_>, node: &Node, reading: Reading<'_>, probl
             let address = required(fields, "address", node, reading, problems);
             Asks::Tcp(Tcp { address })
         }
+        "tls" => Asks::Tls(network::tls(fields, node, reading, problems)),
         "disk" => Asks::Disk(disk(fields, node, reading, problems)),
         "write" => Asks::Write(Write { paths: paths(fields) }),
         "queue" => Asks::Queue(queue(fields, node, reading, problems)),
@@ -368,6 +369,7 @@ fn placeholders(
         Asks::Http(http) => ("url", vec![&http.url]),
         Asks::Listener(listener) => ("must_refuse", listener.must_refuse.iter().map(String::as_str).collect()),
         Asks::Tcp(tcp) => ("address", vec![&tcp.address]),
+        Asks::Tls(tls) => ("addresses", network::filled(tls).collect()),
         _ => return,
     };
     let path = join(reading.path, key);

@@ -79,6 +79,7 @@ pub(super) fn kind(asks: &Asks) -> Option<Kind> {
         | Asks::Http(_)
         | Asks::Listener(_)
         | Asks::Tcp(_)
+        | Asks::Tls(_)
         | Asks::Disk(_)
         | Asks::Write(_)
         | Asks::Queue(_)

@@ -61,6 +61,8 @@ pub enum Asks {
     /// What listens on this host for the tenant, against what is allowed.
     Listener(Listener),
     Tcp(Tcp),
+    /// The certificates that are served, and the files behind them.
+    Tls(Tls),
     Disk(Disk),
     Write(Write),
     Queue(Queue),
@@ -148,6 +150,21 @@ pub struct Listener {
 pub struct Tcp {
     /// `host:port`, with placeholders.
     pub address: String,
+}
+
+/// TLS handshakes, and what the certificates say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// `host:port`, with placeholders. Empty: the tenant's own gateway, where it serves TLS.
+    pub addresses: Vec<String>,
+    /// Authorities (PEM) that are believed besides the system's; with placeholders.
+    pub ca_file: Option<String>,
+    /// What `addresses` should serve (PEM, the certificate itself first); with placeholders.
+    pub certificate_file: Option<String>,
+    /// Degraded when less is left.
+    pub warn_days: u64,
+    /// Down when less is left; at most `warn_days`.
+    pub down_days: u64,
 }
 
 /// Free bytes, inodes and read-only state, all from one statvfs a path.
@@ -285,6 +302,7 @@ impl Asks {
             Asks::Http(_) => "http",
             Asks::Listener(_) => "listener",
             Asks::Tcp(_) => "tcp",
+            Asks::Tls(_) => "tls",
             Asks::Disk(_) => "disk",
             Asks::Write(_) => "write",
             Asks::Queue(_) => "queue",

@@ -2,6 +2,7 @@
 
 /// Name of the file in `probes/` and its text. In order of name.
 pub const SHIPPED: &[(&str, &str)] = &[
+    ("certificate.yaml", include_str!("../../probes/certificate.yaml")),
     ("disk.yaml", include_str!("../../probes/disk.yaml")),
     ("doctor.yaml", include_str!("../../probes/doctor.yaml")),
     ("exposure.yaml", include_str!("../../probes/exposure.yaml")),

@@ -56,7 +56,7 @@ fn each_check_is_shown_with_its_worst_case() {
 }
 
 #[test]
-fn sockets_are_looked_at_where_there_may_be_some() {
+fn sockets_and_certificates_are_looked_at_where_there_may_be_some() {
     let bound = |tenant: &str, probe: &str| {
         let file = format!("tenants: {{acme: {tenant}}}\nprobes: {{p: {probe}}}");
         let check = CheckId::of(ProbeName::parse("p").unwrap(), TenantName::parse("acme").unwrap());
@@ -66,14 +66,19 @@ fn sockets_are_looked_at_where_there_may_be_some() {
         "{kind: listener}",
         "{kind: listener, must_refuse: ['https://{tenant}.example/']}",
     );
+    let (own, hosts) = ("{kind: tls}", "{kind: tls, addresses: ['{tenant}.example:443']}");
+    let on_port = "{kind: tls, addresses: ['gw.example:{port}']}";
     for (tenant, expected) in [
-        ("{}", [false, true]),
-        ("{port: 18789}", [true, true]),
-        ("{gateway: 'ws://127.0.0.1:18789'}", [true, true]),
-        ("{gateway: 'wss://127.0.0.1:18789'}", [true, true]),
-        ("{gateway: 'wss://gw.example:443', port: 443}", [false, true]),
+        ("{}", [false, true, false, true, false]),
+        ("{port: 18789}", [true, true, true, true, true]),
+        ("{gateway: 'ws://127.0.0.1:18789'}", [true, true, false, true, false]),
+        ("{gateway: 'wss://127.0.0.1:18789'}", [true, true, true, true, false]),
+        (
+            "{gateway: 'wss://gw.example:443', port: 443}",
+            [false, true, true, true, true],
+        ),
     ] {
-        let seen = [sockets, refusal].map(|probe| bound(tenant, probe));
+        let seen = [sockets, refusal, own, hosts, on_port].map(|probe| bound(tenant, probe));
         assert_eq!(seen, expected, "{tenant}");
     }
 }

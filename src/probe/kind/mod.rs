@@ -18,6 +18,7 @@ pub mod listener;
 pub mod listeners;
 pub mod queue;
 pub mod tcp;
+pub mod tls;
 pub mod write;
 
 mod part;
