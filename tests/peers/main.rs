@@ -18,6 +18,7 @@ mod harness;
 mod dashboards;
 mod haproxy;
 mod link;
+mod network;
 mod openclaw;
 mod plugin;
 mod prometheus;
