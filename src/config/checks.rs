@@ -173,13 +173,33 @@ impl fmt::Display for Report {
 fn binds(probe: &Probe, tenant: &Tenant) -> bool {
     let needs_port = match &probe.asks {
         Asks::Http(http) => http.url.contains("{port}"),
+        Asks::Listener(listener) => listener.must_refuse.iter().any(|url| url.contains("{port}")),
         Asks::Tcp(tcp) => tcp.address.contains("{port}"),
+        Asks::Tls(tls) => tls.addresses.iter().any(|address| address.contains("{port}")),
         _ => false,
     };
     let bound = matches!(probe.scope, Scope::Tenant | Scope::Both);
     // A link is for those who give a token: without one there is nothing to know, and nothing to find fault with.
     let linked = probe.asks != Asks::Link || (tenant.token.is_some() && tenant.place().is_some());
-    probe.enabled && bound && linked && (!needs_port || tenant.port.is_some())
+    let asked = match &probe.asks {
+        Asks::Listener(listener) => !listener.must_refuse.is_empty() || listens_here(tenant),
+        Asks::Tls(tls) => !tls.addresses.is_empty() || may_serve_tls(tenant),
+        _ => true,
+    };
+    probe.enabled && bound && linked && asked && (!needs_port || tenant.port.is_some())
+}
+
+/// Whether its gateway's port is one of this host's.
+fn listens_here(tenant: &Tenant) -> bool {
+    tenant.place().is_some_and(|place| place.address().is_this_host())
+}
+
+/// Whether its gateway serves TLS, or may: of a bare `port` only OpenClaw's own config says it.
+fn may_serve_tls(tenant: &Tenant) -> bool {
+    match &tenant.gateway {
+        Some(place) => place.address().tls,
+        None => tenant.port.is_some(),
+    }
 }
 
 /// Whether the dialect has a question for it. Where `auto` finds the articles' CLI at the first ask, the check is there and says so.

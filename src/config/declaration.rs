@@ -14,6 +14,8 @@ use crate::probe::declaration::{
 };
 use crate::words::{Layer, ProbeName, Verdict};
 
+mod network;
+
 /// What a declaration may say in place of a value that is known at the ask.
 pub const PLACEHOLDERS: [&str; 5] = ["{tenant}", "{profile}", "{state_dir}", "{config}", "{port}"];
 
@@ -144,10 +146,10 @@ fn scope(asks: &Asks, fields: Fields<'_>) -> Scope {
 fn layer(asks: &Asks) -> Layer {
     match asks {
         Asks::Exec(_) | Asks::Link => Layer::Runtime,
-        Asks::Http(_) | Asks::Tcp(_) => Layer::Transport,
+        Asks::Http(_) | Asks::Tcp(_) | Asks::Tls(_) => Layer::Transport,
         Asks::Disk(_) | Asks::Write(_) | Asks::Queue(_) | Asks::Host(_) | Asks::Store => Layer::Host,
         Asks::Digest => Layer::Webhooks,
-        Asks::Files => Layer::Policy,
+        Asks::Files | Asks::Listener(_) => Layer::Policy,
     }
 }
 
@@ -155,10 +157,12 @@ fn asks(kind: &str, fields: Fields<'_>, node: &Node, reading: Reading<'_>, probl
     Some(match kind {
         "exec" => Asks::Exec(exec(fields, node, reading, problems)),
         "http" => Asks::Http(http(fields, node, reading, problems)),
+        "listener" => Asks::Listener(network::listener(fields, node, reading, problems)),
         "tcp" => {
             let address = required(fields, "address", node, reading, problems);
             Asks::Tcp(Tcp { address })
         }
+        "tls" => Asks::Tls(network::tls(fields, node, reading, problems)),
         "disk" => Asks::Disk(disk(fields, node, reading, problems)),
         "write" => Asks::Write(Write { paths: paths(fields) }),
         "queue" => Asks::Queue(queue(fields, node, reading, problems)),
@@ -262,13 +266,9 @@ const RULES_MAX: usize = 512;
 
 fn http(fields: Fields<'_>, node: &Node, reading: Reading<'_>, problems: &mut Problems) -> Http {
     let url = required(fields, "url", node, reading, problems);
-    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-    let authority = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
-    let good = authority.is_some_and(|host| !host.is_empty() && !host.contains(['@', ' ']));
-    if !url.is_empty() && !good {
+    if !url.is_empty() && !network::is_url(&url) {
         let at = fields.node("url").map_or(&node.at, |node| &node.at);
-        let message = "expected http:// or https:// with a host and without user info";
-        problems.add(at, &join(reading.path, "url"), message);
+        problems.add(at, &join(reading.path, "url"), network::NO_URL);
     }
     let parse = parse(fields);
     if parse.is_openclaws() || parse == Parse::Nagios {
@@ -368,7 +368,9 @@ fn placeholders(
     let (key, texts): (_, Vec<&str>) = match asks {
         Asks::Exec(exec) => ("command", exec.command.iter().map(String::as_str).collect()),
         Asks::Http(http) => ("url", vec![&http.url]),
+        Asks::Listener(listener) => ("must_refuse", listener.must_refuse.iter().map(String::as_str).collect()),
         Asks::Tcp(tcp) => ("address", vec![&tcp.address]),
+        Asks::Tls(tls) => ("addresses", network::filled(tls).collect()),
         _ => return,
     };
     let path = join(reading.path, key);

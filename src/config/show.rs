@@ -168,7 +168,18 @@ fn asks(asks: &Asks) -> Value {
             "insecure": http.insecure,
             "body_max": write_size(http.body_bytes_max as u64),
         }),
+        Asks::Listener(listener) => json!({
+            "allow": listener.allow.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "must_refuse": listener.must_refuse.iter().map(|url| hidden("url", url)).collect::<Vec<_>>(),
+        }),
         Asks::Tcp(tcp) => json!({"address": tcp.address}),
+        Asks::Tls(tls) => json!({
+            "addresses": tls.addresses,
+            "ca_file": tls.ca_file,
+            "certificate_file": tls.certificate_file,
+            "warn_days": tls.warn_days,
+            "down_days": tls.down_days,
+        }),
         Asks::Disk(disk) => json!({
             "paths": paths(&disk.paths),
             "warn_free": write_amount(disk.warn_free),

@@ -80,7 +80,9 @@ pub(super) fn kind(asks: &Asks) -> Option<Kind> {
         Asks::Files => Some(Kind::Files),
         Asks::Exec(_)
         | Asks::Http(_)
+        | Asks::Listener(_)
         | Asks::Tcp(_)
+        | Asks::Tls(_)
         | Asks::Disk(_)
         | Asks::Write(_)
         | Asks::Queue(_)

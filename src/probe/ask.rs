@@ -60,7 +60,9 @@ impl Asker {
                 return (finding, Some(cost));
             }
             Asks::Http(http) => kind::http::ask(http, &ask).await,
+            Asks::Listener(listener) => kind::listener::ask(listener, &ask).await,
             Asks::Tcp(tcp) => kind::tcp::ask(tcp, &ask).await,
+            Asks::Tls(tls) => kind::tls::ask(tls, &ask).await,
             Asks::Disk(disk) => kind::disk::ask(disk, &ask).await,
             Asks::Write(write) => kind::write::ask(write, &ask).await,
             Asks::Queue(queue) => kind::queue::ask(queue, &ask).await,

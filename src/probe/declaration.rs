@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::allowed::Allowed;
 use crate::link::place::Place;
 use crate::link::session::LinkFacts;
 use crate::words::{CheckId, Layer, ProbeName, TenantName, Verdict};
@@ -57,7 +58,11 @@ pub enum Scope {
 pub enum Asks {
     Exec(Exec),
     Http(Http),
+    /// What listens on this host for the tenant, against what is allowed.
+    Listener(Listener),
     Tcp(Tcp),
+    /// The certificates that are served, and the files behind them.
+    Tls(Tls),
     Disk(Disk),
     Write(Write),
     Queue(Queue),
@@ -138,10 +143,34 @@ pub struct Http {
     pub body_bytes_max: usize,
 }
 
+/// The sockets that listen for a tenant's gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listener {
+    /// Where the gateway's port may listen when its fragments do not say.
+    pub allow: Vec<Allowed>,
+    /// URLs, with placeholders, that must refuse who brings no credentials.
+    pub must_refuse: Vec<String>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tcp {
     /// `host:port`, with placeholders.
     pub address: String,
+}
+
+/// TLS handshakes, and what the certificates say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// `host:port`, with placeholders. Empty: the tenant's own gateway, where it serves TLS.
+    pub addresses: Vec<String>,
+    /// Authorities (PEM) that are believed besides the system's; with placeholders.
+    pub ca_file: Option<String>,
+    /// What `addresses` should serve (PEM, the certificate itself first); with placeholders.
+    pub certificate_file: Option<String>,
+    /// Degraded when less is left.
+    pub warn_days: u64,
+    /// Down when less is left; at most `warn_days`.
+    pub down_days: u64,
 }
 
 /// Free bytes, inodes and read-only state, all from one statvfs a path.
@@ -287,7 +316,9 @@ impl Asks {
         match self {
             Asks::Exec(_) => "exec",
             Asks::Http(_) => "http",
+            Asks::Listener(_) => "listener",
             Asks::Tcp(_) => "tcp",
+            Asks::Tls(_) => "tls",
             Asks::Disk(_) => "disk",
             Asks::Write(_) => "write",
             Asks::Queue(_) => "queue",

@@ -1,6 +1,7 @@
 //! Asking: what a probe is (`declaration`), who is due (`schedule`), how each kind asks (`kind`, `exec`), what
 //! an answer means (`parse`), which skills a tenant has (`skills`), and the one door to all of them (`ask`).
 
+pub mod allowed;
 pub mod ask;
 pub mod declaration;
 pub mod exec;

@@ -2,9 +2,11 @@
 
 /// Name of the file in `probes/` and its text. In order of name.
 pub const SHIPPED: &[(&str, &str)] = &[
+    ("certificate.yaml", include_str!("../../probes/certificate.yaml")),
     ("config.yaml", include_str!("../../probes/config.yaml")),
     ("disk.yaml", include_str!("../../probes/disk.yaml")),
     ("doctor.yaml", include_str!("../../probes/doctor.yaml")),
+    ("exposure.yaml", include_str!("../../probes/exposure.yaml")),
     ("fragments.yaml", include_str!("../../probes/fragments.yaml")),
     ("gateway-link.yaml", include_str!("../../probes/gateway-link.yaml")),
     ("gateway.yaml", include_str!("../../probes/gateway.yaml")),

@@ -22,6 +22,7 @@ mod haproxy;
 mod known_good;
 mod link;
 mod nagios;
+mod network;
 mod openclaw;
 mod plugin;
 mod policy;

@@ -5,7 +5,7 @@ use crate::config::compose::compose;
 use crate::config::declarations::{Declarations, Remarks};
 use crate::config::environment::Environment;
 use crate::config::{raw, yaml};
-use crate::words::ProbeName;
+use crate::words::{ProbeName, TenantName};
 
 const SHIPPED: &[(&str, &str)] = &[
     (
@@ -53,6 +53,34 @@ fn each_check_is_shown_with_its_worst_case() {
             webhook-digest@beta              an outage shows within 1s
         "#]],
     );
+}
+
+#[test]
+fn sockets_and_certificates_are_looked_at_where_there_may_be_some() {
+    let bound = |tenant: &str, probe: &str| {
+        let file = format!("tenants: {{acme: {tenant}}}\nprobes: {{p: {probe}}}");
+        let check = CheckId::of(ProbeName::parse("p").unwrap(), TenantName::parse("acme").unwrap());
+        config(&file).checks().contains_key(&check)
+    };
+    let (sockets, refusal) = (
+        "{kind: listener}",
+        "{kind: listener, must_refuse: ['https://{tenant}.example/']}",
+    );
+    let (own, hosts) = ("{kind: tls}", "{kind: tls, addresses: ['{tenant}.example:443']}");
+    let on_port = "{kind: tls, addresses: ['gw.example:{port}']}";
+    for (tenant, expected) in [
+        ("{}", [false, true, false, true, false]),
+        ("{port: 18789}", [true, true, true, true, true]),
+        ("{gateway: 'ws://127.0.0.1:18789'}", [true, true, false, true, false]),
+        ("{gateway: 'wss://127.0.0.1:18789'}", [true, true, true, true, false]),
+        (
+            "{gateway: 'wss://gw.example:443', port: 443}",
+            [false, true, true, true, true],
+        ),
+    ] {
+        let seen = [sockets, refusal, own, hosts, on_port].map(|probe| bound(tenant, probe));
+        assert_eq!(seen, expected, "{tenant}");
+    }
 }
 
 #[test]

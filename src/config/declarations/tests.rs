@@ -224,6 +224,10 @@ k: {kind: exec, command: [x], ignore: [y]}
 l: {kind: exec, command: [x], explained_by: [l]}
 m: {kind: host, explained_by: [nobody]}
 n: {kind: http, url: 'http://u:p@h/'}
+o: {kind: tls, warn_days: 3, down_days: 4, ca_file: '/{tenants}.pem'}
+p: {kind: tls, scope: node}
+q: {kind: listener, must_refuse: ['h/x', 'http://h/{x}']}
+r: {kind: listener, scope: node}
 ",
         ..NONE
     };
@@ -243,6 +247,12 @@ n: {kind: http, url: 'http://u:p@h/'}
             error: readyd.yaml:11: probes.k: `rules` and `ignore` are for `parse: doctor` and `parse: security`
             error: readyd.yaml:12: probes.l.explained_by: a probe cannot explain itself
             error: readyd.yaml:14: probes.n.url: expected http:// or https:// with a host and without user info
+            error: readyd.yaml:15: probes.o: warn_days (3) must be at least down_days (4)
+            error: readyd.yaml:15: probes.o.addresses: {tenants} is no placeholder; there are {tenant} {profile} {state_dir} {config} {port}
+            error: readyd.yaml:16: probes.p.addresses: a probe of kind tls that is bound to the node needs `addresses`
+            error: readyd.yaml:17: probes.q.must_refuse: expected http:// or https:// with a host and without user info
+            error: readyd.yaml:17: probes.q.must_refuse: {x} is no placeholder; there are {tenant} {profile} {state_dir} {config} {port}
+            error: readyd.yaml:18: probes.r.must_refuse: a probe of kind listener that is bound to the node needs `must_refuse`
             warning: probes.g.command: {tenants} is no placeholder; there are {tenant} {profile} {state_dir} {config} {port}
             warning: probes.m.explained_by names nobody, which no probe is called"#]],
     );
@@ -260,7 +270,7 @@ fn a_broken_file_of_probes_d_is_an_error_and_the_others_are_told_as_well() {
         &Layers { files: &files, ..NONE },
         expect![[r#"
             error: a.yaml:1: name: a declaration needs a `name` ([a-z0-9][a-z0-9-]{0,31})
-            error: b.yaml:2: probes.b.kind: expected a kind (exec gateway http tcp disk write queue host digest store files), found "teleport"
+            error: b.yaml:2: probes.b.kind: expected a kind (exec gateway http listener tcp tls disk write queue host digest store files), found "teleport"
             error: c.yaml:2: a tab indents this line; YAML wants spaces there
             error: d.yaml:2: probes.d.evry: unknown key; did you mean `every`?"#]],
     );

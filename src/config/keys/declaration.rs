@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::forms::{ABSOLUTE_PATH, PROBE_NAME, VARIABLE};
-use super::{BOOL, DAY, HOUR, RUN, SECOND, TEXT, key};
+use super::forms::{ABSOLUTE_PATH, LISTENING, PROBE_NAME, VARIABLE};
+use super::{BOOL, DAY, HOUR, RUN, SECOND, TEXT, TEXTS, key};
 use crate::config::shape::{Key, Shape, Word};
 
 /// Kinds that this version asks.
-pub const KINDS: [&str; 11] = [
-    "exec", "gateway", "http", "tcp", "disk", "write", "queue", "host", "digest", "store", "files",
+pub const KINDS: [&str; 13] = [
+    "exec", "gateway", "http", "listener", "tcp", "tls", "disk", "write", "queue", "host", "digest", "store", "files",
 ];
 
 /// Kinds that declarations may name in a later version.
-pub const KINDS_TO_COME: [&str; 5] = ["tls", "listener", "lock", "clock", "process"];
+pub const KINDS_TO_COME: [&str; 3] = ["lock", "clock", "process"];
 
 /// A probe's declaration: the keys of all kinds, since an override does not say its kind again.
 /// [`kinds_of`] says which belong where.
@@ -148,7 +148,53 @@ pub const DECLARATION: &[Key] = &[
         "32KiB",
         "http: read at most this much of the answer. Default: 64KiB.",
     ),
+    key(
+        "allow",
+        &Shape::List {
+            of: &Shape::Word(&LISTENING),
+            items_max: 64,
+        },
+        "[loopback, private]",
+        "listener: where the gateway's port may listen when its fragments do not say: loopback, private, any, an \
+         address, or one with a port. Default: [loopback].",
+    ),
+    key(
+        "must_refuse",
+        &URLS,
+        "['http://127.0.0.1:{port}/api/v1/admin/rpc']",
+        "listener: URLs that must refuse who brings no credentials; {port} and {tenant} are filled in.",
+    ),
     key("address", &TEXT, "127.0.0.1:{port}", "tcp: host:port to connect to."),
+    key(
+        "addresses",
+        &TEXTS,
+        "['{tenant}.example:443']",
+        "tls: host:port of each to shake hands with. Default: the tenant's own gateway, where it serves TLS.",
+    ),
+    key(
+        "ca_file",
+        &Shape::Word(&ABSOLUTE_PATH),
+        "/etc/openclaw/ca.pem",
+        "tls: authorities (PEM) that are believed besides the system's.",
+    ),
+    key(
+        "certificate_file",
+        &Shape::Word(&ABSOLUTE_PATH),
+        "'/etc/openclaw/tls/{tenant}.pem'",
+        "tls: the certificate (PEM) that should be served. Default: the gateway's own, for its own.",
+    ),
+    key(
+        "warn_days",
+        &DAYS,
+        "30",
+        "tls: degraded when a certificate has fewer days left. Default: 21.",
+    ),
+    key(
+        "down_days",
+        &DAYS,
+        "3",
+        "tls: down when a certificate has fewer days left. Default: 7.",
+    ),
     key(
         "paths",
         &ABSOLUTE_PATHS,
@@ -257,7 +303,9 @@ pub fn belongs(key: &str, kind: &str) -> bool {
         "lane" | "command" | "env" | "rules" | "ignore" => &["exec"],
         "parse" => &["exec", "http"],
         "url" | "insecure" | "body_max" => &["http"],
+        "allow" | "must_refuse" => &["listener"],
         "address" => &["tcp"],
+        "addresses" | "ca_file" | "certificate_file" | "warn_days" | "down_days" => &["tls"],
         "paths" => &["disk", "write", "queue"],
         "warn_free" | "down_free" | "warn_inodes" | "down_inodes" => &["disk"],
         "warn_depth" | "down_depth" | "warn_age" | "down_age" | "warn_wal" => &["queue"],
@@ -269,14 +317,19 @@ pub fn belongs(key: &str, kind: &str) -> bool {
 
 /// Words of a later version pass here: the decoder says of them that they are to come.
 const KIND: Word = Word {
-    expected: "a kind (exec gateway http tcp disk write queue host digest store files)",
+    expected: "a kind (exec gateway http listener tcp tls disk write queue host digest store files)",
     is: |text| KINDS.contains(&text) || KINDS_TO_COME.contains(&text),
-    pattern: Some("^(exec|gateway|http|tcp|disk|write|queue|host|digest|store|files)$"),
+    pattern: Some("^(exec|gateway|http|listener|tcp|tls|disk|write|queue|host|digest|store|files)$"),
 };
 const ABSOLUTE_PATHS: Shape = Shape::List {
     of: &Shape::Word(&ABSOLUTE_PATH),
     items_max: 64,
 };
+const URLS: Shape = Shape::List {
+    of: &Shape::Text { bytes_max: 2048 },
+    items_max: 16,
+};
+const DAYS: Shape = Shape::Count { min: 0, max: 3650 };
 const VERDICT: Shape = Shape::OneOf(&["ok", "degraded", "down"]);
 pub(super) const RULES: Shape = Shape::List {
     of: &Shape::Either {

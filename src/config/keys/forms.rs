@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::config::shape::Word;
 use crate::ingest::endpoint;
 use crate::link::place::{Address, Fingerprint};
+use crate::probe::allowed::Allowed;
 use crate::words::{ProbeName, TenantName, text};
 
 pub const TENANT_NAME: Word = Word {
@@ -142,6 +143,12 @@ pub const FRAGMENT_ADDRESS: Word = Word {
         clean && port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
     },
     pattern: Some("^[^@/ ]+:[0-9]{1,5}$"),
+};
+
+pub const LISTENING: Word = Word {
+    expected: "loopback, private, any, or an address such as 192.0.2.7, 192.0.2.7:18789 or [::1]:18789",
+    is: |text| Allowed::parse(text).is_some(),
+    pattern: None,
 };
 
 pub const FRAGMENT_NAME: Word = Word {

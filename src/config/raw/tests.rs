@@ -330,7 +330,9 @@ fn every_key_of_a_declaration_changes_the_probe() {
     let minimal = |kind: &str| match kind {
         "exec" => "kind: exec, command: [x], ",
         "http" => "kind: http, url: 'http://127.0.0.1/', ",
+        "listener" => "kind: listener, ",
         "tcp" => "kind: tcp, address: '127.0.0.1:1', ",
+        "tls" => "kind: tls, ",
         "disk" => "kind: disk, ",
         "queue" => "kind: queue, ",
         _ => "kind: host, ",
@@ -347,7 +349,7 @@ fn every_key_of_a_declaration_changes_the_probe() {
     };
     for key in DECLARATION.iter().filter(|key| key.name != "kind") {
         // `disk` is already down on silence and bound to the node; `host` takes what all kinds have.
-        let kinds = ["exec", "http", "tcp", "disk", "queue", "host"];
+        let kinds = ["exec", "http", "listener", "tcp", "tls", "disk", "queue", "host"];
         let kind = match key.name {
             "on_silence" => "disk",
             _ => kinds.into_iter().rev().find(|kind| belongs(key.name, kind)).unwrap(),

@@ -14,9 +14,12 @@ use thread::{Begun, Lost, gather};
 pub mod disk;
 pub mod host;
 pub mod http;
+pub mod listener;
+pub mod listeners;
 pub mod queue;
 pub mod security;
 pub mod tcp;
+pub mod tls;
 pub mod write;
 
 mod part;

@@ -29,7 +29,7 @@ pub async fn ask(tcp: &Tcp, ask: &Ask<'_>) -> Finding {
 }
 
 /// `host:port` or `[v6]:port`.
-fn split(address: &str) -> Option<(&str, u16)> {
+pub(super) fn split(address: &str) -> Option<(&str, u16)> {
     let (host, port) = address.rsplit_once(':')?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let host = match bare {
