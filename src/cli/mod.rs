@@ -17,6 +17,7 @@ mod digest;
 mod emit;
 mod explain;
 mod generate;
+mod lock;
 mod operations;
 mod probe;
 mod serve;
@@ -116,6 +117,7 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Undrain(options) => operations::undrain(&place, &options, json),
         Command::Reload => operations::reload(&place, json),
         Command::Config(command) => config::run(&place, &command, json),
+        Command::Lock(command) => lock::run(&place, &command, json),
         Command::Bundle(options) => bundle::run(&place, &options),
         Command::Demo(options) => demo::run(&options),
         Command::Completions { shell } => generate::completions(shell),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::units::write_duration;
 use super::{Config, Tenant};
-use crate::probe::declaration::{Asks, Lane, Probe, Scope};
+use crate::probe::declaration::{Asks, Instance, Lane, Probe, Scope};
 use crate::words::CheckId;
 
 /// What `config check` says of a valid configuration.
@@ -172,7 +172,14 @@ fn binds(probe: &Probe, tenant: &Tenant) -> bool {
     let bound = matches!(probe.scope, Scope::Tenant | Scope::Both);
     // A link is for those who give a token: without one there is nothing to know, and nothing to find fault with.
     let linked = probe.asks != Asks::Link || (tenant.token.is_some() && tenant.place().is_some());
-    probe.enabled && bound && linked && (!needs_port || tenant.port.is_some())
+    let aged = probe.asks != Asks::Process || can_be_stale(tenant);
+    probe.enabled && bound && linked && aged && (!needs_port || tenant.port.is_some())
+}
+
+/// Whether the tenant has a process that can be found (it listens on this host) and files that it was started with.
+fn can_be_stale(tenant: &Tenant) -> bool {
+    let here = tenant.place().is_some_and(|place| place.address().is_this_host());
+    here && (tenant.instance != Instance::Unknown || tenant.env_file.is_some() || tenant.token.is_some())
 }
 
 fn lane(checks: &BTreeMap<CheckId, Arc<Probe>>, lane: Lane, concurrency: usize) -> LaneLoad {

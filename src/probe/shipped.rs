@@ -9,7 +9,9 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("gateway.yaml", include_str!("../../probes/gateway.yaml")),
     ("host.yaml", include_str!("../../probes/host.yaml")),
     ("queue.yaml", include_str!("../../probes/queue.yaml")),
+    ("stale-process.yaml", include_str!("../../probes/stale-process.yaml")),
     ("store.yaml", include_str!("../../probes/store.yaml")),
+    ("version-lock.yaml", include_str!("../../probes/version-lock.yaml")),
     ("webhook-digest.yaml", include_str!("../../probes/webhook-digest.yaml")),
     ("write.yaml", include_str!("../../probes/write.yaml")),
 ];

@@ -14,6 +14,8 @@ use thread::{Begun, Lost, gather};
 pub mod disk;
 pub mod host;
 pub mod http;
+pub mod lock;
+pub mod process;
 pub mod queue;
 pub mod tcp;
 pub mod write;
@@ -32,6 +34,12 @@ pub struct Means {
     pub places: Places,
     /// Our own home: the state of a tenant without a user of its own is below it.
     pub home: Option<PathBuf>,
+    /// Where a lock is looked for that nobody named, in this order.
+    pub lock_places: Vec<PathBuf>,
+    /// Checksums of files that have not changed since they were read.
+    pub sums: Arc<lock::Sums>,
+    /// What gateways were seen to have been started with.
+    pub started_with: Arc<process::StartedWith>,
 }
 
 /// One ask of a native kind.
