@@ -68,7 +68,10 @@ fn json_has_a_use(arguments: Arguments) -> Result<Arguments, clap::Error> {
         _ if !arguments.json => return Ok(arguments),
         Command::Serve => "`serve` answers over HTTP, in JSON",
         Command::Status(Status { watch: true, .. }) => "`status --watch` draws for people: leave one of them out",
-        Command::Demo(_) | Command::Completions { .. } | Command::Man { .. } => "this command prints only text",
+        Command::Demo(_)
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Lock(arguments::Lock::Write(_)) => "this command prints only text",
         _ => return Ok(arguments),
     };
     Err(Arguments::command().error(

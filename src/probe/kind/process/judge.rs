@@ -195,9 +195,9 @@ impl Starts {
         let told = uptime.map(|uptime| now.at.before(uptime));
         Starts {
             process,
-            // A gateway is no older than its process.
-            last: told.max(process),
-            after_reading: told.is_some() && told >= process,
+            // Its own word first: a proxy may listen for it, which is another process.
+            last: told.or(process),
+            after_reading: told.is_some(),
         }
     }
 

@@ -38,7 +38,7 @@ const TABLES: [(&str, &str, &str); 2] = [
     ("channel_ingress_events", "received_at", "ingress:"),
 ];
 
-pub fn look(state_dir: &Path, interrupt: &Interrupt, look: &mut Look) {
+pub(super) fn look(state_dir: &Path, interrupt: &Interrupt, look: &mut Look) {
     // Resolved first, because NOFOLLOW below refuses a link anywhere in the path (macOS: /var).
     let path = std::fs::canonicalize(state_dir)
         .unwrap_or_else(|_| state_dir.to_owned())
