@@ -76,7 +76,9 @@ impl Host {
                 bail!("{name} is not a tenant of this node; it has: {}", names.join(", "));
             }
         }
-        let chosen = tenants.values().filter(|tenant| only.is_none_or(|only| tenant.name.as_str() == only));
+        let chosen = tenants
+            .values()
+            .filter(|tenant| only.is_none_or(|only| tenant.name.as_str() == only));
         Ok(chosen.map(|tenant| (tenant.name.clone(), tenant.place())).collect())
     }
 
@@ -132,14 +134,22 @@ fn check(host: &Host, options: &LockCheck, as_json: bool) -> Outcome {
             })
             .collect();
         let verdict = ["match", "mismatch"].get(usize::from(code)).unwrap_or(&"unknown");
-        println!("{:#}", json!({"lock": path.display().to_string(), "verdict": verdict, "compared": entries}));
+        println!(
+            "{:#}",
+            json!({"lock": path.display().to_string(), "verdict": verdict, "compared": entries})
+        );
         return Ok(ExitCode::from(code));
     }
     let rows: Vec<Vec<String>> = compared
         .iter()
         .map(|(tenant, entry)| {
             let who = tenant.as_ref().map_or_else(|| "-".to_owned(), TenantName::to_string);
-            vec![word(entry.outcome).to_owned(), who, entry.entry.clone(), entry.says.clone()]
+            vec![
+                word(entry.outcome).to_owned(),
+                who,
+                entry.entry.clone(),
+                entry.says.clone(),
+            ]
         })
         .collect();
     print!("{}", columns(&rows));
@@ -205,7 +215,11 @@ fn cannot_tell(why: &str) -> ExitCode {
 fn write(host: &Host, options: &LockWrite) -> Outcome {
     let asked = host.ask(host.gateways(None)?)?;
     let pins = pins_of(&asked, &options.checksum)?;
-    let text = format!("# What runs on {}, as readyd found it.\n{}", host.config.node, pins.render());
+    let text = format!(
+        "# What runs on {}, as readyd found it.\n{}",
+        host.config.node,
+        pins.render()
+    );
     let path = match &options.output {
         Some(path) if path.as_os_str() == "-" => {
             print!("{text}");

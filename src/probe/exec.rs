@@ -115,7 +115,10 @@ pub async fn release(tools: &Tools) -> Result<Release, NotStarted> {
         Ok(Ok(identity)) => identity?,
         Ok(Err(gone)) => return Err(NotStarted::new(Cause::Local, gone.to_string())),
         Err(_) => {
-            let text = format!("looking up {} took more than {LOOK_UP_WITHIN:?}", tools.openclaw.command);
+            let text = format!(
+                "looking up {} took more than {LOOK_UP_WITHIN:?}",
+                tools.openclaw.command
+            );
             return Err(NotStarted::new(Cause::Local, text));
         }
     };

@@ -23,6 +23,7 @@ mod first_minute;
 mod hostile_sockets;
 mod link_events;
 mod link_markers;
+mod lock;
 mod log_source;
 mod lost_state;
 mod metrics;

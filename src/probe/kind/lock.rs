@@ -1,5 +1,4 @@
 //! Shell: kind `lock`: what runs against what `openclaw.lock` pins. `readyd lock` asks by the same functions.
-#![expect(clippy::disallowed_methods, reason = "shell: reads the lock and the files that it names")]
 
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read as _};
@@ -109,7 +108,9 @@ pub async fn ask(lock: &Lock, worst: Verdict, ask: &Ask<'_>, tools: &Tools) -> F
         Found::At(path, _) => finding.evidence_push("lock", path.display().to_string()),
         _ => {
             let places = joined(&ask.means.lock_places);
-            finding.note_push(format!("no lock pins these versions (looked for {places}); make one: readyd lock write"));
+            finding.note_push(format!(
+                "no lock pins these versions (looked for {places}); make one: readyd lock write"
+            ));
         }
     }
     finding
@@ -117,7 +118,9 @@ pub async fn ask(lock: &Lock, worst: Verdict, ask: &Ask<'_>, tools: &Tools) -> F
 
 /// What the configured CLI says that it is.
 pub async fn exec_release(tools: &Tools) -> Result<Release, (Cause, String)> {
-    exec::release(tools).await.map_err(|trouble| (trouble.cause, trouble.text))
+    exec::release(tools)
+        .await
+        .map_err(|trouble| (trouble.cause, trouble.text))
 }
 
 /// What runs at `place`: as its link knows it, while there is one, else as `/startupz` of this host says.

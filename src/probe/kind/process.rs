@@ -2,7 +2,6 @@
 //!
 //! Looks at the process first, as ourselves, then at OpenClaw's own files as the tenant's user where we may become it.
 //! Of env and token files nothing is kept but a fingerprint, keyed for this process alone.
-#![expect(clippy::disallowed_methods, reason = "shell: looks at the files")]
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -165,7 +164,9 @@ fn env_in_force(path: &Path, listener: &Listener) -> InForce {
     };
     let held = |name: &str, value: &str| {
         let wanted = format!("{name}={value}");
-        environment.split(|byte| *byte == 0).any(|held| held == wanted.as_bytes())
+        environment
+            .split(|byte| *byte == 0)
+            .any(|held| held == wanted.as_bytes())
     };
     match file.vars.iter().all(|(name, value)| held(name, value)) {
         true => InForce::Yes,
@@ -176,7 +177,9 @@ fn env_in_force(path: &Path, listener: &Listener) -> InForce {
 
 /// A link that was greeted after the file was written was greeted with what stands in it.
 fn token_in_force(link: Option<&LinkFacts>, modified: Wall) -> InForce {
-    let greeted = link.filter(|facts| facts.connected).and_then(|facts| facts.handshake_at);
+    let greeted = link
+        .filter(|facts| facts.connected)
+        .and_then(|facts| facts.handshake_at);
     match greeted {
         Some(greeted) if greeted > modified => InForce::Yes,
         _ => InForce::ByTime,

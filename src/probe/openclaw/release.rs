@@ -22,9 +22,7 @@ impl Release {
     /// `2026.9.6 (eb377ac)`, `v2026.9.6`: a version, and maybe the build in brackets.
     pub fn of_words(words: &str) -> Release {
         let mut words = words.split_ascii_whitespace();
-        let version = words
-            .next()
-            .map(|version| version.strip_prefix('v').unwrap_or(version));
+        let version = words.next().map(|version| version.strip_prefix('v').unwrap_or(version));
         let build = words.next().and_then(|word| word.strip_prefix('(')?.strip_suffix(')'));
         Release {
             version: version.map(str::to_owned),
@@ -45,7 +43,8 @@ impl Release {
                 .or_else(|| of_words.as_ref()?.build.clone()),
             version: of_words.and_then(|words| words.version),
             daemon: either(&[["daemon", "hash"], ["daemon", "build"]]),
-            companion: either(&[["companion", "version"], ["companion", "agent_version"]]).or_else(|| said("companion")),
+            companion: either(&[["companion", "version"], ["companion", "agent_version"]])
+                .or_else(|| said("companion")),
             swift: either(&[["swift", "runtime"], ["swift", "version"], ["swift", "build"]]).or_else(|| said("swift")),
         }
     }
@@ -77,7 +76,10 @@ mod tests {
 
     #[test]
     fn a_version_is_a_word_and_its_build_stands_in_brackets() {
-        assert_eq!(Release::of_words("2026.9.6 (eb377ac)"), release("2026.9.6", Some("eb377ac")));
+        assert_eq!(
+            Release::of_words("2026.9.6 (eb377ac)"),
+            release("2026.9.6", Some("eb377ac"))
+        );
         assert_eq!(Release::of_words("v2026.3.31"), release("2026.3.31", None));
         assert_eq!(Release::of_words("2026.9.6 nightly"), release("2026.9.6", None));
         assert_eq!(Release::of_words(""), Release::default());
@@ -99,8 +101,14 @@ mod tests {
         ] {
             assert_eq!(Release::of_object(&serde_json::from_str(text).unwrap()), full, "{text}");
         }
-        for junk in [r#"{}"#, r#"{"version":7,"daemon":[],"swift":{"runtime":null},"companion":""}"#] {
-            assert_eq!(Release::of_object(&serde_json::from_str(junk).unwrap()), Release::default());
+        for junk in [
+            r#"{}"#,
+            r#"{"version":7,"daemon":[],"swift":{"runtime":null},"companion":""}"#,
+        ] {
+            assert_eq!(
+                Release::of_object(&serde_json::from_str(junk).unwrap()),
+                Release::default()
+            );
         }
     }
 }

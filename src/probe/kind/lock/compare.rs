@@ -75,8 +75,10 @@ pub fn compare(pins: Option<&Pins>, seen: &Seen) -> Vec<Compared> {
             compared.push(of_file(path, wanted, sum));
         }
     }
-    // Who pins both has said that they may differ.
-    if pinned.cli.is_none() || pinned.gateway.is_none() {
+    // Who pins both has said that they may differ; where one differs already, that they do is no further news.
+    let said = ["openclaw.cli", "gateway.version"];
+    let differs = |entry: &Compared| entry.outcome == Outcome::Differs && said.contains(&entry.entry.as_str());
+    if (pinned.cli.is_none() || pinned.gateway.is_none()) && !compared.iter().any(differs) {
         compared.extend(skew(seen));
     }
     compared
@@ -130,13 +132,19 @@ fn of_cli(pins: &Pins, cli: &Result<Release, (Cause, String)>, compared: &mut Ve
         ("openclaw.cli", "the CLI", &pins.cli, |cli| &cli.version),
         ("openclaw.build", "the CLI's build", &pins.build, |cli| &cli.build),
         ("openclaw.daemon", "the daemon's hash", &pins.daemon, |cli| &cli.daemon),
-        ("companion.version", "the companion", &pins.companion, |cli| &cli.companion),
+        ("companion.version", "the companion", &pins.companion, |cli| {
+            &cli.companion
+        }),
         ("swift.runtime", "the Swift runtime", &pins.swift, |cli| &cli.swift),
     ];
     for (entry, what, wanted, told) in entries {
         let Some(wanted) = wanted else { continue };
         compared.push(match cli {
-            Err((cause, why)) => entry_of(entry, Outcome::Unknown(*cause), format!("{what} cannot be asked for: {why}")),
+            Err((cause, why)) => entry_of(
+                entry,
+                Outcome::Unknown(*cause),
+                format!("{what} cannot be asked for: {why}"),
+            ),
             Ok(cli) => match told(cli) {
                 None => entry_of(
                     entry,
@@ -164,12 +172,22 @@ fn of_gateway(pins: &Pins, gateway: &Running, compared: &mut Vec<Compared>) {
     for (entry, what, wanted) in entries {
         let Some(wanted) = wanted else { continue };
         let (outcome, says) = match gateway {
-            Running::Nowhere => (Outcome::Untold, format!("the {what} cannot be compared: say `port:` for the tenant")),
+            Running::Nowhere => (
+                Outcome::Untold,
+                format!("the {what} cannot be compared: say `port:` for the tenant"),
+            ),
             Running::NotRunning => (Outcome::Absent, "the gateway is not running".to_owned()),
             Running::Unsaid(why) => (Outcome::Untold, format!("the {what} cannot be compared here: {why}")),
-            Running::Silent(cause, why) => (Outcome::Unknown(*cause), format!("the {what} cannot be asked for: {why}")),
+            Running::Silent(cause, why) => (
+                Outcome::Unknown(*cause),
+                format!("the {what} cannot be asked for: {why}"),
+            ),
             Running::Runs(runs) => {
-                let found = if entry == "gateway.build" { runs.build.as_ref() } else { Some(&runs.version) };
+                let found = if entry == "gateway.build" {
+                    runs.build.as_ref()
+                } else {
+                    Some(&runs.version)
+                };
                 match found {
                     None => (
                         Outcome::Untold,
@@ -178,7 +196,10 @@ fn of_gateway(pins: &Pins, gateway: &Running, compared: &mut Vec<Compared>) {
                     Some(found) if is_same(entry, wanted, found) => {
                         (Outcome::Same, format!("{what} {found} runs, as the lock wants"))
                     }
-                    Some(found) => (Outcome::Differs, format!("{what} {found} runs, the lock wants {wanted}")),
+                    Some(found) => (
+                        Outcome::Differs,
+                        format!("{what} {found} runs, the lock wants {wanted}"),
+                    ),
                 }
             }
         };
@@ -192,9 +213,16 @@ fn of_file(path: &std::path::Path, wanted: &str, sum: &Sum) -> Compared {
         Sum::Of(found) if found == wanted => (Outcome::Same, format!("{shown} is the file that the lock wants")),
         Sum::Of(found) => (
             Outcome::Differs,
-            format!("{shown} is another file than the lock wants: sha256:{}…, not sha256:{}…", &found[..12], &wanted[..12]),
+            format!(
+                "{shown} is another file than the lock wants: sha256:{}…, not sha256:{}…",
+                &found[..12],
+                &wanted[..12]
+            ),
         ),
-        Sum::Missing => (Outcome::Differs, format!("{shown}, of which the lock has a checksum, is not there")),
+        Sum::Missing => (
+            Outcome::Differs,
+            format!("{shown}, of which the lock has a checksum, is not there"),
+        ),
         Sum::Unreadable(cause, why) => (Outcome::Unknown(*cause), format!("{shown} {why}")),
     };
     entry_of(&format!("checksums.{shown}"), outcome, says)
@@ -240,7 +268,11 @@ fn is_same(entry: &str, wanted: &str, found: &str) -> bool {
     const SHORT: usize = 7;
     let bare = |version: &str| version.strip_prefix('v').unwrap_or(version).to_ascii_lowercase();
     let (wanted, found) = (bare(wanted), bare(found));
-    let (short, long) = if wanted.len() <= found.len() { (&wanted, &found) } else { (&found, &wanted) };
+    let (short, long) = if wanted.len() <= found.len() {
+        (&wanted, &found)
+    } else {
+        (&found, &wanted)
+    };
     wanted == found || (entry.ends_with(".build") && short.len() >= SHORT && long.starts_with(short.as_str()))
 }
 

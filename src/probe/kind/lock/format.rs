@@ -43,8 +43,18 @@ pub struct Pins {
 /// The entries of a lock.
 pub const LOCK: &[Key] = &[
     key("openclaw", &Shape::Object(OPENCLAW), "The CLI.", "{cli: 2026.9.6}"),
-    key("gateway", &Shape::Object(GATEWAY), "The running gateway.", "{version: 2026.9.6}"),
-    key("companion", &Shape::Object(COMPANION), "The companion agent.", "{version: 1.4.2}"),
+    key(
+        "gateway",
+        &Shape::Object(GATEWAY),
+        "The running gateway.",
+        "{version: 2026.9.6}",
+    ),
+    key(
+        "companion",
+        &Shape::Object(COMPANION),
+        "The companion agent.",
+        "{version: 1.4.2}",
+    ),
     key("swift", &Shape::Object(SWIFT), "The Swift runtime.", "{runtime: 6.0.3}"),
     key("checksums", &CHECKSUMS, "Files by their SHA-256.", "{}"),
 ];
@@ -126,9 +136,13 @@ impl Pins {
 
     /// As a lock is written; [`Pins::parse`] reads the same pins from it.
     pub fn render(&self) -> String {
+        type Facts<'pins> = &'pins [(&'static str, &'pins Option<String>)];
         let mut out = String::new();
-        let groups: [(&str, &[(&str, &Option<String>)]); 4] = [
-            ("openclaw", &[("cli", &self.cli), ("build", &self.build), ("daemon", &self.daemon)]),
+        let groups: [(&str, Facts<'_>); 4] = [
+            (
+                "openclaw",
+                &[("cli", &self.cli), ("build", &self.build), ("daemon", &self.daemon)],
+            ),
             ("gateway", &[("version", &self.gateway), ("build", &self.gateway_build)]),
             ("companion", &[("version", &self.companion)]),
             ("swift", &[("runtime", &self.swift)]),

@@ -1,4 +1,7 @@
-#![expect(clippy::disallowed_methods, reason = "specs of a shell: real files, a CLI, a gateway on loopback")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "specs of a shell: real files, a CLI, a gateway on loopback"
+)]
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -58,8 +61,14 @@ fn what_is_wrong_with_a_lock_is_said_with_its_line() {
         ),
         (b"openclaw: 2026.9.6", "openclaw: expected a map"),
         (b"openclaw: {cli: [1]}", "openclaw.cli: expected a line of text"),
-        (b"\nchecksums: {x: y}", "openclaw.lock:2: checksums.x: the key must be an absolute path"),
-        (b"checksums: {/x: sha256:12}", "expected sha256: and 64 hexadecimal digits"),
+        (
+            b"\nchecksums: {x: y}",
+            "openclaw.lock:2: checksums.x: the key must be an absolute path",
+        ),
+        (
+            b"checksums: {/x: sha256:12}",
+            "expected sha256: and 64 hexadecimal digits",
+        ),
         (b"openclaw: {build: a b}", "expected a build without spaces"),
         (b"a: b: c", "openclaw.lock:1: not YAML"),
         (b"\x7fELF\x01\x02", "control character"),
@@ -96,28 +105,72 @@ fn each_part_is_compared_by_itself_and_the_summary_names_both_versions() {
     let both = "openclaw: {cli: 2026.9.6, build: eb377ac}\ngateway: {version: 2026.9.6}\n";
     let silent = || Running::Silent(Cause::Timeout, "no answer within 5000 ms".to_owned());
     let table = [
-        (both, "2026.9.6 (eb377ac)", runs("2026.9.6"),
-            "ok: 3 entries of the lock match; the CLI is 2026.9.6, gateway 2026.9.6 runs"),
-        (both, "2026.9.6 (eb377ac)", runs("2026.7.35"),
-            "degraded: gateway 2026.7.35 runs, the lock wants 2026.9.6"),
-        (both, "2026.10.1 (abcdef1)", runs("2026.9.6"),
-            "degraded: the CLI is 2026.10.1, the lock wants 2026.9.6 (and 1 more)"),
-        (both, "2026.9.6 (eb377ac)", Running::NotRunning,
-            "ok: 2 entries of the lock match; the CLI is 2026.9.6, no gateway runs\n  note: the gateway is not running"),
-        (both, "2026.9.6 (eb377ac)", silent(),
-            "unknown: the gateway cannot be asked for: no answer within 5000 ms"),
-        (both, "2026.9.1 (eb377ac)", silent(),
-            "degraded: the CLI is 2026.9.1, the lock wants 2026.9.6"),
-        ("openclaw: {build: eb377ac12}", "2026.9.6 (EB377AC)", Running::Nowhere,
-            "ok: 1 entry of the lock match; the CLI is 2026.9.6, no gateway is known"),
-        ("swift: {runtime: 6.0.3}", "2026.9.6", Running::Nowhere,
-            "ok: 0 entries of the lock match; the CLI is 2026.9.6, no gateway is known\n  note: the Swift runtime cannot be compared here: the CLI does not say it"),
-        ("openclaw: {cli: 2026.9.6}", "2026.9.6", runs("2026.9.5"),
-            "degraded: gateway 2026.9.5 runs, the CLI is 2026.9.6: restart the gateway, or put the other openclaw on the path"),
-        ("openclaw: {cli: 2026.9.6}\ngateway: {version: 2026.9.5}", "v2026.9.6", runs("2026.9.5"),
-            "ok: 2 entries of the lock match; the CLI is 2026.9.6, gateway 2026.9.5 runs"),
-        ("gateway: {build: eb377ac}", "2026.9.6", runs("2026.9.6"),
-            "ok: 0 entries of the lock match; the CLI is 2026.9.6, gateway 2026.9.6 runs\n  note: the gateway build cannot be compared: only a link with a token tells it"),
+        (
+            both,
+            "2026.9.6 (eb377ac)",
+            runs("2026.9.6"),
+            "ok: 3 entries of the lock match; the CLI is 2026.9.6, gateway 2026.9.6 runs",
+        ),
+        (
+            both,
+            "2026.9.6 (eb377ac)",
+            runs("2026.7.35"),
+            "degraded: gateway 2026.7.35 runs, the lock wants 2026.9.6",
+        ),
+        (
+            both,
+            "2026.10.1 (abcdef1)",
+            runs("2026.9.6"),
+            "degraded: the CLI is 2026.10.1, the lock wants 2026.9.6 (and 1 more)",
+        ),
+        (
+            both,
+            "2026.9.6 (eb377ac)",
+            Running::NotRunning,
+            "ok: 2 entries of the lock match; the CLI is 2026.9.6, no gateway runs\n  note: the gateway is not running",
+        ),
+        (
+            both,
+            "2026.9.6 (eb377ac)",
+            silent(),
+            "unknown: the gateway cannot be asked for: no answer within 5000 ms",
+        ),
+        (
+            both,
+            "2026.9.1 (eb377ac)",
+            silent(),
+            "degraded: the CLI is 2026.9.1, the lock wants 2026.9.6",
+        ),
+        (
+            "openclaw: {build: eb377ac12}",
+            "2026.9.6 (EB377AC)",
+            Running::Nowhere,
+            "ok: 1 entry of the lock match; the CLI is 2026.9.6, no gateway is known",
+        ),
+        (
+            "swift: {runtime: 6.0.3}",
+            "2026.9.6",
+            Running::Nowhere,
+            "ok: 0 entries of the lock match; the CLI is 2026.9.6, no gateway is known\n  note: the Swift runtime cannot be compared here: the CLI does not say it",
+        ),
+        (
+            "openclaw: {cli: 2026.9.6}",
+            "2026.9.6",
+            runs("2026.9.5"),
+            "degraded: gateway 2026.9.5 runs, the CLI is 2026.9.6: restart the gateway, or put the other openclaw on the path",
+        ),
+        (
+            "openclaw: {cli: 2026.9.6}\ngateway: {version: 2026.9.5}",
+            "v2026.9.6",
+            runs("2026.9.5"),
+            "ok: 2 entries of the lock match; the CLI is 2026.9.6, gateway 2026.9.5 runs",
+        ),
+        (
+            "gateway: {build: eb377ac}",
+            "2026.9.6",
+            runs("2026.9.6"),
+            "ok: 0 entries of the lock match; the CLI is 2026.9.6, gateway 2026.9.6 runs\n  note: the gateway build cannot be compared: only a link with a token tells it",
+        ),
     ];
     for (lock, cli, gateway, expected) in table {
         let finding = compare::judge(Some(&pins(lock)), &seen(cli, gateway), Verdict::Degraded);
@@ -137,7 +190,10 @@ fn without_a_lock_a_skew_is_a_note_and_silence_no_fault() {
         files: Vec::new(),
     };
     let silent = compare::judge(None, &nothing, Verdict::Degraded);
-    assert_eq!(told(&silent), "ok: the CLI cannot be asked, the gateway does not answer");
+    assert_eq!(
+        told(&silent),
+        "ok: the CLI cannot be asked, the gateway does not answer"
+    );
     let asked = compare::judge(Some(&pins("openclaw: {cli: 1}")), &nothing, Verdict::Degraded);
     assert_eq!((asked.answer, asked.cause), (Answer::Unknown, Some(Cause::Spawn)));
 }
@@ -168,12 +224,21 @@ fn a_file_is_read_again_only_when_it_has_changed_and_a_bad_one_is_said_as_it_is(
     let huge = std::fs::File::create(path("huge")).unwrap();
     huge.set_len(SUMMED_BYTES_MAX + 1).unwrap();
     assert!(matches!(of("huge"), Sum::Unreadable(Cause::Misconfigured, why) if why.contains("256 MiB")));
-    let lock = pins(&format!("checksums: {{/gone: sha256:{EMPTY_SUM}, /other: sha256:{EMPTY_SUM}}}"));
+    let lock = pins(&format!(
+        "checksums: {{/gone: sha256:{EMPTY_SUM}, /other: sha256:{EMPTY_SUM}}}"
+    ));
     let files = vec![
         (PathBuf::from("/gone"), Sum::Missing),
         (PathBuf::from("/other"), Sum::Of("ab".repeat(32))),
     ];
-    let found = compare::judge(Some(&lock), &Seen { files, ..seen("1", Running::NotRunning) }, Verdict::Degraded);
+    let found = compare::judge(
+        Some(&lock),
+        &Seen {
+            files,
+            ..seen("1", Running::NotRunning)
+        },
+        Verdict::Degraded,
+    );
     assert_eq!(
         found.summary,
         "/gone, of which the lock has a checksum, is not there (and 1 more)"
@@ -257,7 +322,10 @@ async fn the_cli_and_the_gateway_of_this_host_are_asked_and_a_link_that_stands_k
     bench.tenant(|tenant| tenant.place = Some(Place::loopback(port)));
     assert_eq!(bench.ask().await, "ok: the CLI is 2026.9.6, gateway 2026.7.35 runs");
     bench.write("openclaw: {cli: 2026.9.6}\ngateway: {version: 2026.9.6}\n");
-    assert_eq!(bench.ask().await, "degraded: gateway 2026.7.35 runs, the lock wants 2026.9.6");
+    assert_eq!(
+        bench.ask().await,
+        "degraded: gateway 2026.7.35 runs, the lock wants 2026.9.6"
+    );
     let facts = LinkFacts {
         connected: true,
         version: "2026.9.6".to_owned(),
@@ -271,7 +339,10 @@ async fn the_cli_and_the_gateway_of_this_host_are_asked_and_a_link_that_stands_k
         ..facts
     };
     bench.tenant(|tenant| tenant.link = Some(gone));
-    assert!(bench.ask().await.starts_with("degraded: gateway 2026.7.35"), "a link that fell knows yesterday's");
+    assert!(
+        bench.ask().await.starts_with("degraded: gateway 2026.7.35"),
+        "a link that fell knows yesterday's"
+    );
     let elsewhere = Place::new(Address::parse("wss://gateway.example:1").unwrap(), Trust::System);
     bench.tenant(|tenant| tenant.place = elsewhere.ok());
     assert!(bench.ask().await.starts_with("ok: 1 entry"));
@@ -302,13 +373,21 @@ async fn a_lock_that_cannot_be_used_is_never_as_good_as_none() {
         "degraded: the lock cannot be used: D/openclaw.lock:2: openclaw.clii: unknown key; did you mean `cli`?"
     );
     bench.write(vec![b'#'; format::FILE_BYTES_MAX + 1]);
-    assert!(bench.ask().await.starts_with("unknown: D/openclaw.lock is longer than 65536 bytes"));
+    assert!(
+        bench
+            .ask()
+            .await
+            .starts_with("unknown: D/openclaw.lock is longer than 65536 bytes")
+    );
     std::fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink(&path, &path).unwrap();
     assert!(bench.ask().await.starts_with("unknown: D/openclaw.lock cannot be read"));
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
-    assert_eq!(bench.ask().await, "unknown: D/openclaw.lock cannot be read: it is a directory");
+    assert_eq!(
+        bench.ask().await,
+        "unknown: D/openclaw.lock cannot be read: it is a directory"
+    );
     std::fs::remove_dir(&path).unwrap();
     bench.lock.file = Some(path.clone());
     assert_eq!(bench.ask().await, "degraded: D/openclaw.lock: there is no lock");

@@ -120,7 +120,9 @@ pub fn judge(seen: &Seen, now: Now) -> Judged {
         remember: Vec::new(),
     };
     if seen.listener == Listener::Nobody && !matches!(seen.startup, Startup::Says(_)) {
-        return only(Finding::ok("no gateway runs: there is no process that could be out of date"));
+        return only(Finding::ok(
+            "no gateway runs: there is no process that could be out of date",
+        ));
     }
     let starts = Starts::of(seen, now);
     let Some(last) = starts.last else {
@@ -241,7 +243,9 @@ fn stand(file: &File, starts: Starts, now: Now) -> Standing {
         }
     };
     let Some(started) = starts.of_role(file.role) else {
-        return Standing::Note(format!("the {what} is not judged: since when the process runs is not seen"));
+        return Standing::Note(format!(
+            "the {what} is not judged: since when the process runs is not seen"
+        ));
     };
     let leeway = i64::try_from(starts.leeway(file.role).as_millis()).unwrap_or(i64::MAX);
     let after_start = looked.modified.millis_since(now.wall_of(started));
@@ -253,13 +257,18 @@ fn stand(file: &File, starts: Starts, now: Now) -> Standing {
         // Another content than it was started with, whatever time its file bears (`cp -p`, `rsync -t`).
         Some(_) => {}
         None if after_start <= leeway => {
-            return Standing::Fresh(format!("last changed at {}, before the gateway started", looked.modified), true);
+            return Standing::Fresh(
+                format!("last changed at {}, before the gateway started", looked.modified),
+                true,
+            );
         }
         None => {}
     }
     let age = now.wall.millis_since(looked.modified);
     if age < -i64::try_from(TOLERANCE.as_millis()).unwrap_or(0) {
-        return Standing::Note(format!("the {what} bears a time to come: not judged, a clock was set back"));
+        return Standing::Note(format!(
+            "the {what} bears a time to come: not judged, a clock was set back"
+        ));
     }
     let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
     let changed = match after_start > leeway {

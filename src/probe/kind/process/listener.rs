@@ -39,7 +39,9 @@ pub fn find(port: u16, now: Now, _late: &dyn Fn() -> bool) -> Listener {
             .stdin(std::process::Stdio::null())
             .output()
             .ok()?;
-        let age = now.wall.millis_since(wall_of_ps(&String::from_utf8_lossy(&output.stdout))?);
+        let age = now
+            .wall
+            .millis_since(wall_of_ps(&String::from_utf8_lossy(&output.stdout))?);
         let age = std::time::Duration::from_millis(u64::try_from(age).unwrap_or(0));
         Some((now.at.before(age), pid))
     };
@@ -57,7 +59,9 @@ pub fn find(port: u16, now: Now, _late: &dyn Fn() -> bool) -> Listener {
 /// The processes in `lsof -Fpu`: lines `p1234`.
 #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
 pub fn pids_of_lsof(output: &str) -> Vec<u32> {
-    let pids = output.lines().filter_map(|line| line.strip_prefix('p')?.trim().parse().ok());
+    let pids = output
+        .lines()
+        .filter_map(|line| line.strip_prefix('p')?.trim().parse().ok());
     pids.take(64).collect()
 }
 
@@ -175,7 +179,12 @@ mod tests {
     fn the_start_is_the_twenty_second_field_whatever_the_program_is_called() {
         let stat = "4675 (a) b (c) R 1 4675 3 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 11 0 128836 1 2 3";
         assert_eq!(start_ticks(stat), Some(128_836));
-        for junk in ["", ")", "1 (x) R 1 2", "1 (x) R 1 4675 3 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 11 0 x"] {
+        for junk in [
+            "",
+            ")",
+            "1 (x) R 1 2",
+            "1 (x) R 1 4675 3 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 11 0 x",
+        ] {
             assert_eq!(start_ticks(junk), None, "{junk}");
         }
     }
@@ -187,13 +196,23 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let now = crate::clock::now();
         let found = find(port, now, &|| false);
-        let Listener::Found { pid, started, environment } = found else {
+        let Listener::Found {
+            pid,
+            started,
+            environment,
+        } = found
+        else {
             panic!("{found:?}");
         };
         assert_eq!(pid, std::process::id());
         assert!(started <= now.at && now.at.since(started).as_secs() < 86_400);
         let path = format!("PATH={}", std::env::var("PATH").unwrap());
-        assert!(environment.unwrap().split(|byte| *byte == 0).any(|held| held == path.as_bytes()));
+        assert!(
+            environment
+                .unwrap()
+                .split(|byte| *byte == 0)
+                .any(|held| held == path.as_bytes())
+        );
         drop(listener);
         assert_eq!(find(port, now, &|| false), Listener::Nobody);
     }

@@ -1,4 +1,7 @@
-#![expect(clippy::disallowed_methods, reason = "specs of a shell: real files, a gateway on loopback")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "specs of a shell: real files, a gateway on loopback"
+)]
 
 use std::time::Duration;
 
@@ -72,24 +75,98 @@ fn a_file_that_changed_after_the_start_that_read_it_needs_a_restart() {
     };
     let table = [
         ("older", uptime(60), since(61), file(Config, 70, ByTime), fresh(60)),
-        ("newer", uptime(60), since(61), file(Config, 5, ByTime), stale("openclaw.json", 5)),
+        (
+            "newer",
+            uptime(60),
+            since(61),
+            file(Config, 5, ByTime),
+            stale("openclaw.json", 5),
+        ),
         ("taken up", uptime(60), since(61), file(Config, 5, Yes), fresh(60)),
-        ("just now", uptime(60), since(61), file(Config, 0, No("refused")), fresh(60)),
-        ("while it started", uptime(60), since(65), file(Config, 62, ByTime), fresh(60)),
-        ("restarted within its process", uptime(10), since(600), file(Token, 20, ByTime), fresh(10)),
-        ("which reads no env file again", uptime(10), since(600), file(Env, 20, ByTime), stale("env file", 20)),
-        ("with the same values", uptime(10), since(600), file(Env, 20, Yes), fresh(10)),
-        ("no uptime, while it starts", silent(), since(60), file(Config, 59, ByTime), fresh(60)),
-        ("no uptime, later", silent(), since(60), file(Config, 58, ByTime), stale("openclaw.json", 58)),
-        ("no process to be seen", uptime(60), Listener::Hidden(String::new()), file(Env, 5, ByTime), stale("env file", 5)),
-        ("refused", uptime(60), since(61), file(Config, 5, No("it was refused")),
-            stale("openclaw.json", 5) + ": it was refused"),
-        ("nobody tells", uptime(60), since(61), file(Config, 5, Untold("not written down")),
-            fresh(60) + " [the openclaw.json changed 5 min ago, after the gateway started: not written down]"),
-        ("from the future", uptime(60), since(61), file(Env, -5, ByTime),
-            fresh(60) + " [the env file bears a time to come: not judged, a clock was set back]"),
-        ("locked", uptime(60), since(61), file(Config, 5, InForce::Unknown(Cause::Timeout, "it is locked")),
-            "unknown: the openclaw.json changed 5 min ago, after the gateway started: it is locked".to_owned()),
+        (
+            "just now",
+            uptime(60),
+            since(61),
+            file(Config, 0, No("refused")),
+            fresh(60),
+        ),
+        (
+            "while it started",
+            uptime(60),
+            since(65),
+            file(Config, 62, ByTime),
+            fresh(60),
+        ),
+        (
+            "restarted within its process",
+            uptime(10),
+            since(600),
+            file(Token, 20, ByTime),
+            fresh(10),
+        ),
+        (
+            "which reads no env file again",
+            uptime(10),
+            since(600),
+            file(Env, 20, ByTime),
+            stale("env file", 20),
+        ),
+        (
+            "with the same values",
+            uptime(10),
+            since(600),
+            file(Env, 20, Yes),
+            fresh(10),
+        ),
+        (
+            "no uptime, while it starts",
+            silent(),
+            since(60),
+            file(Config, 59, ByTime),
+            fresh(60),
+        ),
+        (
+            "no uptime, later",
+            silent(),
+            since(60),
+            file(Config, 58, ByTime),
+            stale("openclaw.json", 58),
+        ),
+        (
+            "no process to be seen",
+            uptime(60),
+            Listener::Hidden(String::new()),
+            file(Env, 5, ByTime),
+            stale("env file", 5),
+        ),
+        (
+            "refused",
+            uptime(60),
+            since(61),
+            file(Config, 5, No("it was refused")),
+            stale("openclaw.json", 5) + ": it was refused",
+        ),
+        (
+            "nobody tells",
+            uptime(60),
+            since(61),
+            file(Config, 5, Untold("not written down")),
+            fresh(60) + " [the openclaw.json changed 5 min ago, after the gateway started: not written down]",
+        ),
+        (
+            "from the future",
+            uptime(60),
+            since(61),
+            file(Env, -5, ByTime),
+            fresh(60) + " [the env file bears a time to come: not judged, a clock was set back]",
+        ),
+        (
+            "locked",
+            uptime(60),
+            since(61),
+            file(Config, 5, InForce::Unknown(Cause::Timeout, "it is locked")),
+            "unknown: the openclaw.json changed 5 min ago, after the gateway started: it is locked".to_owned(),
+        ),
     ];
     for (what, startup, listener, file, expected) in table {
         assert_eq!(answer(startup, listener, file), expected, "{what}");
@@ -111,9 +188,15 @@ fn where_no_gateway_runs_or_nobody_can_look_nothing_is_found_fault_with() {
     );
     for (blind, note) in [
         (Blind::Missing, " [there is no openclaw.json /f]"),
-        (Blind::Refused("cannot be read: x".to_owned()), " [the openclaw.json /f is not judged: cannot be read: x]"),
+        (
+            Blind::Refused("cannot be read: x".to_owned()),
+            " [the openclaw.json /f is not judged: cannot be read: x]",
+        ),
     ] {
-        let unseen = File { looked: Err(blind), ..any() };
+        let unseen = File {
+            looked: Err(blind),
+            ..any()
+        };
         let expected = format!("ok: the gateway runs for 60 min with its files as they are{note}");
         assert_eq!(answer(uptime(60), since(61), unseen), expected);
     }
@@ -135,20 +218,38 @@ fn a_content_that_was_there_at_the_start_is_no_change_whatever_time_it_bears() {
         "put there with an old time"
     );
     let earlier = started.before(Duration::from_secs(600));
-    assert!(of(with(2, earlier, 90)).starts_with("ok"), "remembered of an earlier start");
+    assert!(
+        of(with(2, earlier, 90)).starts_with("ok"),
+        "remembered of an earlier start"
+    );
 
     let seen = Seen {
         startup: uptime(60),
         listener: since(60),
-        files: vec![file(Role::Env, 90, InForce::ByTime), file(Role::Token, 5, InForce::ByTime)],
+        files: vec![
+            file(Role::Env, 90, InForce::ByTime),
+            file(Role::Token, 5, InForce::ByTime),
+        ],
     };
     let remembered = judge::judge(&seen, NOW).remember;
-    assert_eq!(remembered, [(Role::Env, Remembered { fingerprint: 1, started })]);
+    assert_eq!(
+        remembered,
+        [(
+            Role::Env,
+            Remembered {
+                fingerprint: 1,
+                started
+            }
+        )]
+    );
 }
 
 /// A gateway on loopback that says it runs for so long.
 async fn gateway(uptime: Duration) -> u16 {
-    let body = format!(r#"{{"ok":true,"status":"started","version":"1","uptimeMs":{}}}"#, uptime.as_millis());
+    let body = format!(
+        r#"{{"ok":true,"status":"started","version":"1","uptimeMs":{}}}"#,
+        uptime.as_millis()
+    );
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -193,7 +294,10 @@ fn write_down(state_dir: &Path, config: &str) {
         .unwrap();
     let digest = ring::digest::digest(&ring::digest::SHA256, config.as_bytes());
     let sum: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    let record = format!(r#"{{"hash":"{sum}","bytes":{},"observedAt":"2026-11-25T13:33:29.429Z"}}"#, config.len());
+    let record = format!(
+        r#"{{"hash":"{sum}","bytes":{},"observedAt":"2026-11-25T13:33:29.429Z"}}"#,
+        config.len()
+    );
     let path = state_dir.join("openclaw.json");
     database
         .execute(
@@ -215,7 +319,13 @@ async fn a_config_is_fresh_when_the_gateway_wrote_down_that_it_took_it_up() {
     write(&config, "{}", AGE);
     let first = asked().await;
     assert_eq!(first.answer, Answer::Ok, "{first:?}");
-    assert!(first.notes.iter().any(|note| note.contains("not written down by this version")), "{first:?}");
+    assert!(
+        first
+            .notes
+            .iter()
+            .any(|note| note.contains("not written down by this version")),
+        "{first:?}"
+    );
     write_down(folder.path(), "{}");
     let taken = asked().await;
     assert_eq!(taken.answer, Answer::Ok, "{taken:?}");
@@ -223,7 +333,10 @@ async fn a_config_is_fresh_when_the_gateway_wrote_down_that_it_took_it_up() {
     write(&config, r#"{"gateway":{"portt":1}}"#, AGE);
     let refused = asked().await;
     assert_eq!(refused.answer, Answer::Degraded);
-    assert!(refused.summary.contains("the gateway did not take it up"), "{refused:?}");
+    assert!(
+        refused.summary.contains("the gateway did not take it up"),
+        "{refused:?}"
+    );
     let off = "{gateway: {reload: {mode: 'off'}}}";
     write(&config, off, AGE);
     write_down(folder.path(), off);
@@ -255,7 +368,12 @@ async fn env_and_token_files_are_judged_by_time_and_by_what_is_known_better() {
     write(&token, "another-secret", AGE);
     let stale = ask(&scene.ask()).await;
     assert_eq!(stale.answer, Answer::Degraded);
-    assert!(stale.summary.starts_with("restart needed: the token file changed 2 min ago"), "{stale:?}");
+    assert!(
+        stale
+            .summary
+            .starts_with("restart needed: the token file changed 2 min ago"),
+        "{stale:?}"
+    );
     assert!(!format!("{stale:?}").contains("secret"), "{stale:?}");
 
     let mut linked = scene;
@@ -268,7 +386,11 @@ async fn env_and_token_files_are_judged_by_time_and_by_what_is_known_better() {
         tenant.link = Some(facts);
     }
     let accepted = ask(&linked.ask()).await;
-    assert_eq!(accepted.answer, Answer::Ok, "a link was greeted with it since: {accepted:?}");
+    assert_eq!(
+        accepted.answer,
+        Answer::Ok,
+        "a link was greeted with it since: {accepted:?}"
+    );
 }
 
 #[tokio::test]

@@ -145,8 +145,7 @@ pub(in crate::probe::kind) fn open(path: &Path, notes: &mut Vec<String>) -> Resu
         (true, Ok(_)) => "mode=ro&readonly_shm=1",
         (true, Err(_)) => {
             if has("-wal").is_ok_and(|bytes| bytes > 0) {
-                notes
-                    .push("the write-ahead log of a gateway that was killed is not counted".into());
+                notes.push("the write-ahead log of a gateway that was killed is not counted".into());
             }
             "mode=ro&immutable=1"
         }
