@@ -21,4 +21,5 @@ mod link;
 mod openclaw;
 mod plugin;
 mod prometheus;
+mod stale;
 mod webhooks;

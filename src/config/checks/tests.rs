@@ -73,7 +73,7 @@ fn a_disabled_probe_has_no_checks() {
 #[test]
 fn a_process_can_be_stale_where_it_is_on_this_host_and_was_started_with_a_file() {
     let bound = |tenant: &str| {
-        let probes = "{stale: {kind: process}, doctor: {enabled: false}, disk: {enabled: false}, webhook-digest: {enabled: false}}";
+        let probes = "{stale: {kind: process}, doctor: {enabled: false}, gateway: {enabled: false}, disk: {enabled: false}, webhook-digest: {enabled: false}}";
         let config = config(&format!("tenants: {{acme: {tenant}}}\nprobes: {probes}"));
         !config.checks().is_empty()
     };

@@ -252,7 +252,7 @@ fn stand(file: &File, starts: Starts, now: Now) -> Standing {
     let remembered = file.remembered.filter(|remembered| is_one(remembered.started, started));
     match remembered {
         Some(remembered) if remembered.fingerprint == looked.fingerprint => {
-            return Standing::Fresh("as it was when the gateway started".to_owned(), false);
+            return Standing::Fresh("the gateway runs with this content".to_owned(), false);
         }
         // Another content than it was started with, whatever time its file bears (`cp -p`, `rsync -t`).
         Some(_) => {}
