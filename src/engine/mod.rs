@@ -129,11 +129,9 @@ impl Engine {
         schedule.configure(&checks, now.at);
         let mut internal = Internal::default();
         internal.configure(&config, now.at);
-        // A lock is compared with what a CLI says, for which nobody waits to be answered.
-        let at_once = |asks: &Asks| asks.lane().is_none() && asks.is_scheduled() && !matches!(asks, Asks::Lock(_));
         let first_round = checks
             .iter()
-            .filter(|(_, probe)| at_once(&probe.asks))
+            .filter(|(_, probe)| probe.asks.lane().is_none() && probe.asks.is_scheduled())
             .map(|(check, _)| check.clone())
             .collect();
         let readiness = Readiness::new(

@@ -46,7 +46,11 @@ fn a_change_that_a_gateway_does_not_take_up_needs_a_restart_and_one_that_it_take
 
     let healthy = gateway.healthy_config();
     gateway.configure(&healthy.replacen('{', r#"{"logging":{"level":"warn"},"#, 1));
-    let taken = |answer: &crate::harness::Answer| answer.body.contains("the gateway runs with");
+    let taken = |answer: &crate::harness::Answer| {
+        answer
+            .body
+            .contains("after the gateway started; the gateway runs with it")
+    };
     let (_, took) = node.until("/v1/checks/stale-process/acme", PATIENCE, taken);
     println!("a change that is taken up: known after {took:?}");
     assert_eq!(check("stale-process")["level"], "ok");

@@ -29,6 +29,10 @@ const ETC: &str = "/etc/openclaw/openclaw.lock";
 /// A larger file is not summed.
 pub const SUMMED_BYTES_MAX: u64 = 256 << 20;
 
+/// A healthy gateway answers in 10 ms. What waits for this check (the first answer of a new node) waits no longer for it
+/// than for the probe `gateway`.
+const GATEWAY_WITHIN: Duration = Duration::from_millis(1500);
+
 /// Where a lock is looked for that nobody named. `config`: readyd's config file.
 pub fn places(config: Option<&Path>) -> Vec<PathBuf> {
     let beside = config.and_then(Path::parent).map(|folder| folder.join(NAME));
@@ -94,7 +98,10 @@ pub async fn ask(lock: &Lock, worst: Verdict, ask: &Ask<'_>, tools: &Tools) -> F
     let tenant = ask.tenant();
     let place = tenant.and_then(|tenant| tenant.place.as_ref());
     let link = tenant.and_then(|tenant| tenant.link.as_ref());
-    let (cli, gateway) = tokio::join!(exec_release(tools), gateway(place, link, ask.patience));
+    let (cli, gateway) = tokio::join!(
+        exec_release(tools),
+        gateway(place, link, ask.patience.min(GATEWAY_WITHIN))
+    );
     let sums = Arc::clone(&ask.means.sums);
     let paths: Vec<PathBuf> = pins.iter().flat_map(|pins| pins.checksums.keys().cloned()).collect();
     let summing = ask.one("checksums", move || sums.of_all(paths)).await;

@@ -123,6 +123,9 @@ pub fn judge(pins: Option<&Pins>, seen: &Seen, worst: Verdict) -> Finding {
             (_, Some(_)) => finding.evidence_push(&entry.entry, &entry.says),
         }
     }
+    if let (None, Err((_, why))) = (pins, &seen.cli) {
+        finding.note_push(format!("the CLI cannot be asked: {why}"));
+    }
     finding
 }
 

@@ -192,7 +192,7 @@ fn without_a_lock_a_skew_is_a_note_and_silence_no_fault() {
     let silent = compare::judge(None, &nothing, Verdict::Degraded);
     assert_eq!(
         told(&silent),
-        "ok: the CLI cannot be asked, the gateway does not answer"
+        "ok: the CLI cannot be asked, the gateway does not answer\n  note: the CLI cannot be asked: openclaw is not on the path"
     );
     let asked = compare::judge(Some(&pins("openclaw: {cli: 1}")), &nothing, Verdict::Degraded);
     assert_eq!((asked.answer, asked.cause), (Answer::Unknown, Some(Cause::Spawn)));

@@ -5,8 +5,6 @@
 #![expect(clippy::disallowed_methods, reason = "shell: reads procfs, asks lsof and ps")]
 
 use crate::words::Now;
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-use crate::words::{Instant, Wall};
 
 use super::judge::Listener;
 
