@@ -33,7 +33,12 @@ pub fn instant() -> Instant {
 
 /// Unix milliseconds; negative before 1970.
 pub fn wall() -> Wall {
-    let millis = match SystemTime::now().duration_since(UNIX_EPOCH) {
+    wall_of(SystemTime::now())
+}
+
+/// The moment that a file bears, say.
+pub fn wall_of(moment: SystemTime) -> Wall {
+    let millis = match moment.duration_since(UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
         Err(before) => -i64::try_from(before.duration().as_millis()).unwrap_or(i64::MAX),
     };

@@ -74,6 +74,9 @@ pub enum Command {
     /// Check, show or explain the configuration
     #[command(subcommand)]
     Config(Config),
+    /// Compare what runs with openclaw.lock, or make one
+    #[command(subcommand)]
+    Lock(Lock),
     /// Write a redacted snapshot of everything readyd knows, for a ticket
     Bundle(Bundle),
     /// Record the skills of a tenant as they are, or compare them with what was recorded
@@ -280,6 +283,38 @@ pub enum Config {
         #[arg(long)]
         probe: bool,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Lock {
+    /// Compare the CLI, the running gateways and files with openclaw.lock (exit 0/1/3: match, mismatch, cannot tell)
+    ///
+    /// Needs no daemon. A gateway that does not run is no mismatch: it may be started after this.
+    Check(LockCheck),
+    /// Write openclaw.lock from what runs
+    ///
+    /// Pins the CLI's version and build, and the version that all running gateways share.
+    Write(LockWrite),
+}
+
+#[derive(Debug, Args)]
+pub struct LockCheck {
+    /// Only this tenant's gateway (and the host's CLI and files)
+    #[arg(long, value_name = "TENANT")]
+    pub tenant: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct LockWrite {
+    /// Where to write it; `-` for standard output [default: where the probe version-lock looks first]
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace a lock that is there
+    #[arg(long)]
+    pub force: bool,
+    /// Pin the SHA-256 of this file as well; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub checksum: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

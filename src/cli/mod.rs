@@ -18,6 +18,7 @@ mod digest;
 mod emit;
 mod explain;
 mod generate;
+mod lock;
 mod operations;
 mod probe;
 mod serve;
@@ -73,7 +74,10 @@ fn json_has_a_use(arguments: Arguments) -> Result<Arguments, clap::Error> {
         _ if !arguments.json => return Ok(arguments),
         Command::Serve => "`serve` answers over HTTP, in JSON",
         Command::Status(Status { watch: true, .. }) => "`status --watch` draws for people: leave one of them out",
-        Command::Demo(_) | Command::Completions { .. } | Command::Man { .. } => "this command prints only text",
+        Command::Demo(_)
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Lock(arguments::Lock::Write(_)) => "this command prints only text",
         _ => return Ok(arguments),
     };
     Err(Arguments::command().error(
@@ -123,6 +127,7 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Undrain(options) => operations::undrain(&place, &options, json),
         Command::Reload => operations::reload(&place, json),
         Command::Config(command) => config::run(&place, &command, json),
+        Command::Lock(command) => lock::run(&place, &command, json),
         Command::Bundle(options) => bundle::run(&place, &options),
         Command::Skills(command) => skills::run(&place, &command, json),
         Command::Demo(options) => demo::run(&options),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::units::write_duration;
 use super::{Config, Dialect, Tenant};
-use crate::probe::declaration::{Asks, Lane, Probe, Scope};
+use crate::probe::declaration::{Asks, Instance, Lane, Probe, Scope};
 use crate::words::CheckId;
 
 /// What `config check` says of a valid configuration.
@@ -183,6 +183,7 @@ fn binds(probe: &Probe, tenant: &Tenant) -> bool {
     let linked = probe.asks != Asks::Link || (tenant.token.is_some() && tenant.place().is_some());
     let asked = match &probe.asks {
         Asks::Listener(listener) => !listener.must_refuse.is_empty() || listens_here(tenant),
+        Asks::Process => can_be_stale(tenant),
         Asks::Tls(tls) => !tls.addresses.is_empty() || may_serve_tls(tenant),
         _ => true,
     };
@@ -192,6 +193,13 @@ fn binds(probe: &Probe, tenant: &Tenant) -> bool {
 /// Whether its gateway's port is one of this host's.
 fn listens_here(tenant: &Tenant) -> bool {
     tenant.place().is_some_and(|place| place.address().is_this_host())
+}
+
+/// Whether the tenant has a process that can be found (it listens on this host) and files that it was started with.
+fn can_be_stale(tenant: &Tenant) -> bool {
+    let started_with_a_file =
+        tenant.instance != Instance::Unknown || tenant.env_file.is_some() || tenant.token.is_some();
+    listens_here(tenant) && started_with_a_file
 }
 
 /// Whether its gateway serves TLS, or may: of a bare `port` only OpenClaw's own config says it.

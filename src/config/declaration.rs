@@ -10,7 +10,7 @@ use super::shape::{Fields, join};
 use super::units;
 use super::yaml::Node;
 use crate::probe::declaration::{
-    Amount, Asks, Disk, Exec, Host, Http, Lane, Parse, Probe, Queue, Rule, RuleAct, Scope, Tcp, Write,
+    Amount, Asks, Disk, Exec, Host, Http, Lane, Lock, Parse, Probe, Queue, Rule, RuleAct, Scope, Tcp, Write,
 };
 use crate::words::{Layer, ProbeName, Verdict};
 
@@ -145,11 +145,11 @@ fn scope(asks: &Asks, fields: Fields<'_>) -> Scope {
 
 fn layer(asks: &Asks) -> Layer {
     match asks {
-        Asks::Exec(_) | Asks::Link => Layer::Runtime,
+        Asks::Exec(_) | Asks::Process | Asks::Link => Layer::Runtime,
         Asks::Http(_) | Asks::Tcp(_) | Asks::Tls(_) => Layer::Transport,
         Asks::Disk(_) | Asks::Write(_) | Asks::Queue(_) | Asks::Host(_) | Asks::Store => Layer::Host,
         Asks::Digest => Layer::Webhooks,
-        Asks::Files | Asks::Listener(_) => Layer::Policy,
+        Asks::Lock(_) | Asks::Files | Asks::Listener(_) => Layer::Policy,
     }
 }
 
@@ -166,11 +166,15 @@ fn asks(kind: &str, fields: Fields<'_>, node: &Node, reading: Reading<'_>, probl
         "disk" => Asks::Disk(disk(fields, node, reading, problems)),
         "write" => Asks::Write(Write { paths: paths(fields) }),
         "queue" => Asks::Queue(queue(fields, node, reading, problems)),
+        "lock" => Asks::Lock(Lock {
+            file: fields.text("lock_file").map(PathBuf::from),
+        }),
         "host" => Asks::Host(Host {
             warn_memory: share(fields, "warn_memory").unwrap_or(0.95),
             warn_descriptors: share(fields, "warn_descriptors").unwrap_or(0.80),
             warn_load_per_core: fields.factor("warn_load").unwrap_or(4.0),
         }),
+        "process" => Asks::Process,
         "gateway" => Asks::Link,
         "digest" => Asks::Digest,
         "store" => Asks::Store,

@@ -2,7 +2,7 @@
 //!
 //! Invariant: pure; total on any bytes.
 
-use super::yaml;
+use super::yaml::{self, Node};
 
 /// OpenClaw's own default.
 pub const GATEWAY_PORT: u16 = 18_789;
@@ -10,12 +10,23 @@ pub const GATEWAY_PORT: u16 = 18_789;
 /// `gateway.port` of an `openclaw.json` (JSON5: comments, trailing commas, bare keys), or
 /// [`GATEWAY_PORT`] when it says none or cannot be read.
 pub fn gateway_port(openclaw_json: &[u8]) -> u16 {
-    std::str::from_utf8(openclaw_json)
-        .ok()
-        .and_then(|text| yaml::parse("openclaw.json", as_flow_yaml(text).as_bytes()).ok())
+    tree(openclaw_json)
         .and_then(|tree| tree.get("gateway")?.get("port")?.text()?.parse().ok())
         .filter(|port| *port != 0)
         .unwrap_or(GATEWAY_PORT)
+}
+
+/// `gateway.reload.mode` of an `openclaw.json`: whether the gateway applies changes by itself. `None` when it says none or
+/// cannot be read; OpenClaw's default is `hybrid`.
+pub fn reload_mode(openclaw_json: &[u8]) -> Option<String> {
+    let tree = tree(openclaw_json)?;
+    let mode = tree.get("gateway")?.get("reload")?.get("mode")?.text()?;
+    Some(mode.to_owned())
+}
+
+fn tree(openclaw_json: &[u8]) -> Option<Node> {
+    let text = std::str::from_utf8(openclaw_json).ok()?;
+    yaml::parse("openclaw.json", as_flow_yaml(text).as_bytes()).ok()
 }
 
 /// JSON5 as YAML's flow style: comments go, and every colon outside of strings gets its space.
@@ -62,7 +73,7 @@ fn as_flow_yaml(json5: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::gateway_port;
+    use super::{gateway_port, reload_mode};
 
     #[test]
     fn the_port_is_read_from_json_and_json5_alike() {
@@ -73,6 +84,15 @@ mod tests {
         ];
         for text in texts {
             assert_eq!(gateway_port(text.as_bytes()), 19_001, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_reload_mode_is_read_where_it_is_said() {
+        let said = "{ gateway: { reload: { mode: 'off' } /* by hand */, } }";
+        assert_eq!(reload_mode(said.as_bytes()).as_deref(), Some("off"));
+        for silent in ["{}", "{\"gateway\":{\"reload\":[]}}", "{{{", "\u{0}"] {
+            assert_eq!(reload_mode(silent.as_bytes()), None, "{silent}");
         }
     }
 

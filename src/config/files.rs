@@ -49,6 +49,14 @@ pub fn read_guarded(path: &Path, more: OFlags, owners: &[u32], bytes_max: usize)
     read_open(file, bytes_max)
 }
 
+/// A regular file, opened without waiting, for those who read it in pieces.
+///
+/// # Errors
+/// The system's; what is no regular file is an invalid input or a directory.
+pub fn open_regular(path: &Path) -> std::io::Result<File> {
+    Ok(open(path, OFlags::empty())?.0)
+}
+
 /// The stamp of what `path` leads to; `None` when it leads nowhere.
 #[allow(clippy::useless_conversion, reason = "the widths differ between platforms")]
 pub fn stamp(path: &Path) -> Option<Stamp> {

@@ -12,7 +12,7 @@ pub mod checks;
 pub mod compose;
 pub mod declaration;
 pub mod declarations;
-mod discover;
+pub mod discover;
 pub mod env_file;
 pub mod environment;
 pub mod explain;

@@ -196,12 +196,13 @@ fn asks(asks: &Asks) -> Value {
             "down_age": write_duration(queue.down_age),
             "warn_wal": write_size(queue.warn_wal_bytes),
         }),
+        Asks::Lock(lock) => json!({"lock_file": path(lock.file.as_deref())}),
         Asks::Host(host) => json!({
             "warn_memory": write_share(host.warn_memory),
             "warn_descriptors": write_share(host.warn_descriptors),
             "warn_load": host.warn_load_per_core,
         }),
-        Asks::Link | Asks::Digest | Asks::Store | Asks::Files => json!({}),
+        Asks::Process | Asks::Link | Asks::Digest | Asks::Store | Asks::Files => json!({}),
     }
 }
 

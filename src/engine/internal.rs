@@ -86,7 +86,9 @@ pub(super) fn kind(asks: &Asks) -> Option<Kind> {
         | Asks::Disk(_)
         | Asks::Write(_)
         | Asks::Queue(_)
+        | Asks::Lock(_)
         | Asks::Host(_)
+        | Asks::Process
         | Asks::Link => None,
     }
 }

@@ -31,35 +31,65 @@ pub fn owners(peer: SocketAddr, ours: SocketAddr) -> Result<BTreeSet<u32>, Strin
 
 /// As above, asked of `lsof`. Not run by this project's suite.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-#[expect(clippy::disallowed_methods, reason = "shell: asks lsof")]
 pub fn owners(peer: SocketAddr, _ours: SocketAddr) -> Result<BTreeSet<u32>, String> {
+    Ok(of_lsof(&lsof(peer.port())?))
+}
+
+/// What `lsof -Fpu` says of the listeners on a port: `p1234` and `u501`, a line each.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[expect(clippy::disallowed_methods, reason = "shell: asks lsof")]
+pub fn lsof(port: u16) -> Result<String, String> {
     let output = std::process::Command::new("/usr/sbin/lsof")
-        .args(["-nP", "-Fu", "-sTCP:LISTEN"])
-        .arg(format!("-iTCP:{}", peer.port()))
+        .args(["-nP", "-Fpu", "-sTCP:LISTEN"])
+        .arg(format!("-iTCP:{port}"))
         .stdin(std::process::Stdio::null())
         .output()
         .map_err(|error| format!("lsof cannot be run: {error}"))?;
-    Ok(of_lsof(&String::from_utf8_lossy(&output.stdout)))
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The users in a table of `/proc/net/tcp{,6}`: of listeners that take `peer`'s connections, and of the socket at the
 /// far end of `ours`.
 pub fn of_table(table: &str, peer: SocketAddr, ours: SocketAddr) -> BTreeSet<u32> {
-    const LISTEN: &str = "0A";
-    table
-        .lines()
-        .skip(1)
-        .filter_map(|line| {
-            let mut words = line.split_ascii_whitespace();
-            let local = address(words.nth(1)?)?;
-            let remote = address(words.next()?)?;
-            let state = words.next()?;
-            let uid: u32 = words.nth(3)?.parse().ok()?;
-            let takes = local.port() == peer.port() && (local.ip().is_unspecified() || local.ip() == peer.ip());
-            let far_end = local == peer && remote == ours;
-            ((state == LISTEN && takes) || far_end).then_some(uid)
-        })
+    rows(table)
+        .filter(|row| row.takes(peer) || (row.local == peer && row.remote == ours))
+        .map(|row| row.uid)
         .collect()
+}
+
+/// The inodes in such a table: of listeners that take `peer`'s connections.
+pub fn listeners_of_table(table: &str, peer: SocketAddr) -> BTreeSet<u64> {
+    rows(table).filter(|row| row.takes(peer)).map(|row| row.inode).collect()
+}
+
+/// One socket of a table.
+struct Row {
+    local: SocketAddr,
+    remote: SocketAddr,
+    listens: bool,
+    uid: u32,
+    inode: u64,
+}
+
+impl Row {
+    fn takes(&self, peer: SocketAddr) -> bool {
+        let reached = self.local.ip().is_unspecified() || self.local.ip() == peer.ip();
+        self.listens && reached && self.local.port() == peer.port()
+    }
+}
+
+fn rows(table: &str) -> impl Iterator<Item = Row> {
+    const LISTEN: &str = "0A";
+    table.lines().skip(1).filter_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        Some(Row {
+            local: address(words.nth(1)?)?,
+            remote: address(words.next()?)?,
+            listens: words.next()? == LISTEN,
+            uid: words.nth(3)?.parse().ok()?,
+            inode: words.nth(1)?.parse().ok()?,
+        })
+    })
 }
 
 /// The users in `lsof -Fu`: lines `p1234` and `u501`.

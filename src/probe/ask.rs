@@ -33,6 +33,7 @@ impl Asker {
             means: Arc::new(Means {
                 home: environment.home.clone(),
                 state_dir: Some(config.state_dir.clone()),
+                lock_places: kind::lock::places(config.path.as_deref()),
                 ..Means::default()
             }),
         }
@@ -66,7 +67,9 @@ impl Asker {
             Asks::Disk(disk) => kind::disk::ask(disk, &ask).await,
             Asks::Write(write) => kind::write::ask(write, &ask).await,
             Asks::Queue(queue) => kind::queue::ask(queue, &ask).await,
+            Asks::Lock(lock) => kind::lock::ask(lock, order.probe.worst, &ask, &self.tools).await,
             Asks::Host(host) => kind::host::ask(host, &ask).await,
+            Asks::Process => kind::process::ask(&ask).await,
             Asks::Link | Asks::Digest | Asks::Store | Asks::Files => Finding::unknown(
                 Cause::Misconfigured,
                 format!(

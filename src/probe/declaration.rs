@@ -66,8 +66,12 @@ pub enum Asks {
     Disk(Disk),
     Write(Write),
     Queue(Queue),
+    /// What runs, against what `openclaw.lock` pins.
+    Lock(Lock),
     /// Memory, load and descriptors of this host.
     Host(Host),
+    /// Whether the tenant's gateway is older than the files that it was started with.
+    Process,
     /// A standing link to the tenant's gateway: nobody asks it, its findings come by themselves.
     Link,
     /// The digest's rows, age and blindness: answered by the engine from its own state.
@@ -211,6 +215,12 @@ pub struct Queue {
     pub warn_wal_bytes: u64,
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lock {
+    /// `None`: the first that exists of `openclaw.lock` beside readyd's config file and `/etc/openclaw/openclaw.lock`.
+    pub file: Option<PathBuf>,
+}
+
 /// Shares (0.0..=1.0) of memory and descriptors in use, load per core.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Host {
@@ -322,7 +332,9 @@ impl Asks {
             Asks::Disk(_) => "disk",
             Asks::Write(_) => "write",
             Asks::Queue(_) => "queue",
+            Asks::Lock(_) => "lock",
             Asks::Host(_) => "host",
+            Asks::Process => "process",
             Asks::Link => "gateway",
             Asks::Digest => "digest",
             Asks::Store => "store",

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::declaration::{Exec, Instance, Order, Parse, Target};
 use super::kind::Means;
-use super::openclaw::{self, Cli, Dialects, Identity, Speaks};
+use super::openclaw::{self, Cli, Dialects, Identity, Release, Speaks};
 use super::parse::secrets::Beside;
 use super::parse::{self, Said};
 use super::runner::{self, Command, Exit, Limits, NotStarted, RunResult};
@@ -107,6 +107,36 @@ async fn ask(order: &Order, exec: &Exec, tools: &Tools, means: &Means) -> Result
     }
     finding.hide(&secrets);
     Ok((finding, result.cost))
+}
+
+/// Which build the configured `openclaw` says that it is, whatever dialect it is told to speak. Asked as ourselves, with
+/// nothing of any tenant.
+///
+/// # Errors
+/// It cannot be found, or does not say.
+pub async fn release(tools: &Tools) -> Result<Release, NotStarted> {
+    let (command, path) = (tools.openclaw.command.clone(), tools.path.clone());
+    let looking = tokio::task::spawn_blocking(move || {
+        let program = runner::resolve(&command, &path)?;
+        Identity::of(&program).ok_or_else(|| {
+            let text = format!("{}: vanished while it was looked at", program.display());
+            NotStarted::new(Cause::Spawn, text)
+        })
+    });
+    let identity = match tokio::time::timeout(LOOK_UP_WITHIN, looking).await {
+        Ok(Ok(identity)) => identity?,
+        Ok(Err(gone)) => return Err(NotStarted::new(Cause::Local, gone.to_string())),
+        Err(_) => {
+            let text = format!(
+                "looking up {} took more than {LOOK_UP_WITHIN:?}",
+                tools.openclaw.command
+            );
+            return Err(NotStarted::new(Cause::Local, text));
+        }
+    };
+    let mut env = base_env(tools, &tools.home);
+    env.extend(openclaw::ENV.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    tools.dialects.release(&identity, &env).await
 }
 
 /// What a command was given and must not be seen to say: values of variables that are secret by their name. Short ones are

@@ -3,6 +3,7 @@
 //! Pure, but for `dialects`, which asks a CLI once what it speaks. Measured on openclaw 2026.9.6.
 
 mod dialects;
+mod release;
 
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ mod tests;
 use std::path::Path;
 
 pub use dialects::{Dialects, Identity};
+pub use release::Release;
 
 use super::declaration::{Instance, Parse, Target};
 use super::parse::{Said, object};

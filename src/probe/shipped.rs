@@ -14,7 +14,9 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("queue.yaml", include_str!("../../probes/queue.yaml")),
     ("secrets.yaml", include_str!("../../probes/secrets.yaml")),
     ("security.yaml", include_str!("../../probes/security.yaml")),
+    ("stale-process.yaml", include_str!("../../probes/stale-process.yaml")),
     ("store.yaml", include_str!("../../probes/store.yaml")),
+    ("version-lock.yaml", include_str!("../../probes/version-lock.yaml")),
     ("webhook-digest.yaml", include_str!("../../probes/webhook-digest.yaml")),
     ("write.yaml", include_str!("../../probes/write.yaml")),
 ];

@@ -28,4 +28,5 @@ mod plugin;
 mod policy;
 mod prometheus;
 mod security;
+mod stale;
 mod webhooks;

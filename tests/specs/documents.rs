@@ -24,6 +24,7 @@ const NOT_RUN_HERE: &[&str] = &[
     "secrets@acme",
     // Of tenants whose state is somewhere.
     "readyd skills",
+    "readyd lock",
 ];
 
 fn documents() -> Vec<PathBuf> {

@@ -25,6 +25,7 @@ mod hostile_sockets;
 mod link_cost;
 mod link_events;
 mod link_markers;
+mod lock;
 mod log_source;
 mod lost_state;
 mod metrics;

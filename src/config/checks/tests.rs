@@ -123,6 +123,25 @@ fn the_articles_dialect_has_no_question_about_secrets() {
 }
 
 #[test]
+fn a_process_can_be_stale_where_it_is_on_this_host_and_was_started_with_a_file() {
+    let bound = |tenant: &str| {
+        let probes = "{stale: {kind: process}, doctor: {enabled: false}, gateway: {enabled: false}, disk: {enabled: false}, webhook-digest: {enabled: false}}";
+        let config = config(&format!("tenants: {{acme: {tenant}}}\nprobes: {probes}"));
+        !config.checks().is_empty()
+    };
+    assert!(bound("{port: 18789, profile: default}"));
+    assert!(bound("{port: 18789, env_file: /etc/acme.env}"));
+    assert!(bound("{gateway: 'ws://127.0.0.1:1', state_dir: /srv/acme}"));
+    assert!(!bound("{}"));
+    assert!(!bound("{profile: default}"), "nobody said where it listens");
+    assert!(!bound("{port: 18789}"), "no file is known");
+    assert!(
+        !bound("{gateway: 'wss://gateway.example:1', profile: default}"),
+        "it is on another host"
+    );
+}
+
+#[test]
 fn a_lane_that_only_just_fits_is_a_warning_and_one_that_never_does_an_error() {
     let tenants = |count: usize| {
         let tenants: Vec<_> = (0..count).map(|index| format!("t{index}: {{}}")).collect();

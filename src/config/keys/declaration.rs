@@ -7,12 +7,13 @@ use super::{BOOL, DAY, HOUR, RUN, SECOND, TEXT, TEXTS, key};
 use crate::config::shape::{Key, Shape, Word};
 
 /// Kinds that this version asks.
-pub const KINDS: [&str; 13] = [
-    "exec", "gateway", "http", "listener", "tcp", "tls", "disk", "write", "queue", "host", "digest", "store", "files",
+pub const KINDS: [&str; 15] = [
+    "exec", "gateway", "http", "listener", "tcp", "tls", "disk", "write", "queue", "lock", "host", "process", "digest",
+    "store", "files",
 ];
 
 /// Kinds that declarations may name in a later version.
-pub const KINDS_TO_COME: [&str; 3] = ["lock", "clock", "process"];
+pub const KINDS_TO_COME: [&str; 1] = ["clock"];
 
 /// A probe's declaration: the keys of all kinds, since an override does not say its kind again.
 /// [`kinds_of`] says which belong where.
@@ -246,6 +247,12 @@ pub const DECLARATION: &[Key] = &[
         "queue: degraded when the write-ahead log is larger. Default: 256MiB.",
     ),
     key(
+        "lock_file",
+        &Shape::Word(&ABSOLUTE_PATH),
+        "/srv/infra/openclaw.lock",
+        "lock: the lock. Default: openclaw.lock beside readyd's config file, else /etc/openclaw/openclaw.lock.",
+    ),
+    key(
         "warn_memory",
         &Shape::Share,
         "90%",
@@ -309,6 +316,7 @@ pub fn belongs(key: &str, kind: &str) -> bool {
         "paths" => &["disk", "write", "queue"],
         "warn_free" | "down_free" | "warn_inodes" | "down_inodes" => &["disk"],
         "warn_depth" | "down_depth" | "warn_age" | "down_age" | "warn_wal" => &["queue"],
+        "lock_file" => &["lock"],
         "warn_memory" | "warn_descriptors" | "warn_load" => &["host"],
         _ => return true,
     };
@@ -317,9 +325,9 @@ pub fn belongs(key: &str, kind: &str) -> bool {
 
 /// Words of a later version pass here: the decoder says of them that they are to come.
 const KIND: Word = Word {
-    expected: "a kind (exec gateway http listener tcp tls disk write queue host digest store files)",
+    expected: "a kind (exec gateway http listener tcp tls disk write queue lock host process digest store files)",
     is: |text| KINDS.contains(&text) || KINDS_TO_COME.contains(&text),
-    pattern: Some("^(exec|gateway|http|listener|tcp|tls|disk|write|queue|host|digest|store|files)$"),
+    pattern: Some("^(exec|gateway|http|listener|tcp|tls|disk|write|queue|lock|host|process|digest|store|files)$"),
 };
 const ABSOLUTE_PATHS: Shape = Shape::List {
     of: &Shape::Word(&ABSOLUTE_PATH),

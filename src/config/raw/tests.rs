@@ -335,6 +335,7 @@ fn every_key_of_a_declaration_changes_the_probe() {
         "tls" => "kind: tls, ",
         "disk" => "kind: disk, ",
         "queue" => "kind: queue, ",
+        "lock" => "kind: lock, ",
         _ => "kind: host, ",
     };
     let probe = |fields: &str| {
@@ -349,7 +350,9 @@ fn every_key_of_a_declaration_changes_the_probe() {
     };
     for key in DECLARATION.iter().filter(|key| key.name != "kind") {
         // `disk` is already down on silence and bound to the node; `host` takes what all kinds have.
-        let kinds = ["exec", "http", "listener", "tcp", "tls", "disk", "queue", "host"];
+        let kinds = [
+            "exec", "http", "listener", "tcp", "tls", "disk", "queue", "lock", "host",
+        ];
         let kind = match key.name {
             "on_silence" => "disk",
             _ => kinds.into_iter().rev().find(|kind| belongs(key.name, kind)).unwrap(),

@@ -14,6 +14,7 @@ use crate::probe::parse::{self, Said};
 use crate::words::{Cause, Finding};
 
 mod readyz;
+pub(super) mod startup;
 
 /// Asks once; its patience bounds all requests together.
 pub async fn ask(http: &Http, ask: &Ask<'_>) -> Finding {

@@ -16,6 +16,8 @@ pub mod host;
 pub mod http;
 pub mod listener;
 pub mod listeners;
+pub mod lock;
+pub mod process;
 pub mod queue;
 pub mod security;
 pub mod tcp;
@@ -38,6 +40,12 @@ pub struct Means {
     pub home: Option<PathBuf>,
     /// readyd's own, where baselines are; `None`: there are none.
     pub state_dir: Option<PathBuf>,
+    /// Where a lock is looked for that nobody named, in this order.
+    pub lock_places: Vec<PathBuf>,
+    /// Checksums of files that have not changed since they were read.
+    pub sums: Arc<lock::Sums>,
+    /// What gateways were seen to have been started with.
+    pub started_with: Arc<process::StartedWith>,
 }
 
 /// One ask of a native kind.

@@ -18,7 +18,7 @@ use crate::probe::target::state_dir_of;
 use crate::words::{Cause, Finding, Wall};
 
 mod folder;
-mod sqlite;
+pub(super) mod sqlite;
 
 /// One queue.
 #[derive(Clone, Debug, PartialEq, Eq)]

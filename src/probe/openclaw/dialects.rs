@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::{Cli, Introduction, introduced_by_command, introduced_by_flag};
+use super::{Cli, Introduction, Release, introduced_by_command, introduced_by_flag};
 use crate::clock;
 use crate::config::files::{self, Stamp};
-use crate::probe::parse::Said;
+use crate::probe::parse::{Said, object};
 use crate::probe::runner::{self, Command, Exit, Limits, NotStarted, RunResult};
 use crate::words::{Cause, Instant};
 
@@ -36,10 +36,16 @@ pub struct Identity {
 #[derive(Debug)]
 struct Known {
     identity: Identity,
-    answer: Result<Cli, NotStarted>,
+    answer: Result<Learned, NotStarted>,
     asked_at: Instant,
     /// How long the answer is believed.
     believed: Duration,
+}
+
+#[derive(Clone, Debug)]
+struct Learned {
+    cli: Cli,
+    release: Release,
 }
 
 /// `--version` takes 0.1 s; on a host that is busy starting gateways, some seconds.
@@ -67,6 +73,15 @@ impl Dialects {
     /// What the CLI speaks. Those who ask at the same time share one run; it waits at most for the two
     /// questions and their ends. A failure is repeated from memory until 30 s have passed.
     pub async fn cli(&self, identity: &Identity, env: &[(String, String)]) -> Result<Cli, NotStarted> {
+        self.learned(identity, env).await.map(|learned| learned.cli)
+    }
+
+    /// Which build it says that it is; learned with what it speaks, by the same run.
+    pub async fn release(&self, identity: &Identity, env: &[(String, String)]) -> Result<Release, NotStarted> {
+        self.learned(identity, env).await.map(|learned| learned.release)
+    }
+
+    async fn learned(&self, identity: &Identity, env: &[(String, String)]) -> Result<Learned, NotStarted> {
         let mut known = self.known.lock().await;
         let before = known.get(&identity.program).filter(|known| known.identity == *identity);
         if let Some(before) = before
@@ -77,8 +92,8 @@ impl Dialects {
         let asked = ask(&identity.program, env).await;
         // What it spoke a while ago, it speaks: that it cannot say so now is no news of its dialect.
         let (answer, believed) = match (asked, before.map(|before| &before.answer)) {
-            (Ok(cli), _) => (Ok(cli), BELIEVED),
-            (Err(_), Some(Ok(cli))) => (Ok(cli.clone()), RETRY_AFTER),
+            (Ok(learned), _) => (Ok(learned), BELIEVED),
+            (Err(_), Some(Ok(learned))) => (Ok(learned.clone()), RETRY_AFTER),
             (Err(trouble), _) => (Err(trouble), RETRY_AFTER),
         };
         if known.len() >= CLIS_MAX {
@@ -97,18 +112,18 @@ impl Dialects {
     }
 }
 
-async fn ask(program: &Path, env: &[(String, String)]) -> Result<Cli, NotStarted> {
+async fn ask(program: &Path, env: &[(String, String)]) -> Result<Learned, NotStarted> {
     let flag = answer(program, env, &["--version"], FLAG_WITHIN).await?;
     let otherwise = match introduced_by_flag(&said(&flag)) {
-        Introduction::Known(cli) => return Ok(cli),
+        Introduction::Known(cli) => return Ok(Learned::by_flag(cli)),
         Introduction::Ask { otherwise } => otherwise,
     };
     let command = answer(program, env, &["version", "--json"], COMMAND_WITHIN).await;
     let learned = command
         .as_ref()
         .ok()
-        .and_then(|command| introduced_by_command(&said(command)));
-    learned.or(otherwise).ok_or_else(|| {
+        .and_then(|command| Learned::by_command(&said(command)));
+    learned.or(otherwise.map(Learned::by_flag)).ok_or_else(|| {
         let complaint = said(&flag).complaint();
         let why = if complaint.is_empty() {
             "it says nothing"
@@ -124,6 +139,21 @@ async fn ask(program: &Path, env: &[(String, String)]) -> Result<Cli, NotStarted
             ),
         )
     })
+}
+
+impl Learned {
+    fn by_flag(cli: Cli) -> Learned {
+        let release = cli.version.as_deref().map(Release::of_words).unwrap_or_default();
+        Learned { cli, release }
+    }
+
+    fn by_command(said: &Said<'_>) -> Option<Learned> {
+        let cli = introduced_by_command(said)?;
+        let release = object::find(said.stdout)
+            .map(|object| Release::of_object(&object))
+            .unwrap_or_default();
+        Some(Learned { cli, release })
+    }
 }
 
 /// The answer of a CLI that ended by itself.

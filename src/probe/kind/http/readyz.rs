@@ -115,10 +115,10 @@ struct Readiness {
 }
 
 #[derive(Debug)]
-struct Startup {
-    status: String,
-    version: Option<String>,
-    uptime: Option<Duration>,
+pub(super) struct Startup {
+    pub status: String,
+    pub version: Option<String>,
+    pub uptime: Option<Duration>,
 }
 
 impl Readiness {
@@ -137,7 +137,7 @@ impl Readiness {
 }
 
 impl Startup {
-    fn read(body: &[u8]) -> Option<Startup> {
+    pub fn read(body: &[u8]) -> Option<Startup> {
         let object: Value = serde_json::from_slice(body).ok()?;
         Some(Startup {
             status: object["status"].as_str()?.to_owned(),

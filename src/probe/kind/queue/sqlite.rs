@@ -24,10 +24,10 @@ use super::{Backlog, Interrupt, Look};
 use crate::words::{Cause, Wall};
 
 /// Below a tenant's state directory.
-const DATABASE: &str = "state/openclaw.sqlite";
+pub(in crate::probe::kind) const DATABASE: &str = "state/openclaw.sqlite";
 
 /// A gateway writes for milliseconds; a longer lock is worth telling.
-const BUSY_TIMEOUT: Duration = Duration::from_millis(200);
+pub(in crate::probe::kind) const BUSY_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// One row per queue and status. More than this is not a queue table.
 const ROWS_MAX: usize = 10_000;
@@ -38,7 +38,7 @@ const TABLES: [(&str, &str, &str); 2] = [
     ("channel_ingress_events", "received_at", "ingress:"),
 ];
 
-pub fn look(state_dir: &Path, interrupt: &Interrupt, look: &mut Look) {
+pub(super) fn look(state_dir: &Path, interrupt: &Interrupt, look: &mut Look) {
     // Resolved first, because NOFOLLOW below refuses a link anywhere in the path (macOS: /var).
     let path = std::fs::canonicalize(state_dir)
         .unwrap_or_else(|_| state_dir.to_owned())
@@ -68,7 +68,7 @@ pub fn look(state_dir: &Path, interrupt: &Interrupt, look: &mut Look) {
 }
 
 fn read(path: &Path, interrupt: &Interrupt, look: &mut Look) -> Result<(), rusqlite::Error> {
-    let connection = open(path, look)?;
+    let connection = open(path, &mut look.notes)?;
     interrupt.arm(Some(connection.get_interrupt_handle()));
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // The file is its owner's: views and triggers in it shall not call functions with side effects.
@@ -138,14 +138,14 @@ fn read_table(
     Ok(())
 }
 
-fn open(path: &Path, look: &mut Look) -> Result<Connection, rusqlite::Error> {
+/// `path` with no link in it.
+pub(in crate::probe::kind) fn open(path: &Path, notes: &mut Vec<String>) -> Result<Connection, rusqlite::Error> {
     let has = |suffix: &str| std::fs::metadata(beside(path, suffix)).map(|metadata| metadata.len());
     let how = match (is_wal(path), has("-shm")) {
         (true, Ok(_)) => "mode=ro&readonly_shm=1",
         (true, Err(_)) => {
             if has("-wal").is_ok_and(|bytes| bytes > 0) {
-                look.notes
-                    .push("the write-ahead log of a gateway that was killed is not counted".into());
+                notes.push("the write-ahead log of a gateway that was killed is not counted".into());
             }
             "mode=ro&immutable=1"
         }
