@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::units::write_duration;
-use super::{Config, Tenant};
-use crate::probe::declaration::{Asks, Lane, Probe, Scope};
+use super::{Config, Dialect, Tenant};
+use crate::probe::declaration::{Asks, Instance, Lane, Probe, Scope};
 use crate::words::CheckId;
 
 /// What `config check` says of a valid configuration.
@@ -50,7 +50,7 @@ impl Config {
             }
             for (tenant_name, tenant) in &self.tenants {
                 let probe = tenant.probes.get(name).unwrap_or(probe);
-                if binds(probe, tenant) {
+                if binds(probe, tenant, self.openclaw.dialect) {
                     checks.insert(CheckId::of(name.clone(), tenant_name.clone()), Arc::clone(probe));
                 }
             }
@@ -109,7 +109,12 @@ pub fn worst_case(probe: &Probe) -> Duration {
     } else {
         probe.timeout
     };
-    let mut within = probe.every + timeout;
+    // While nothing changes that it is known to look at, an ok may be as old as that.
+    let stretch = match &probe.asks {
+        Asks::Exec(exec) => exec.stretch.unwrap_or_default(),
+        _ => Duration::ZERO,
+    };
+    let mut within = probe.every.max(stretch) + timeout;
     let mut retry = probe.retry_every;
     for _ in 1..probe.fall {
         within += retry + timeout;
@@ -163,7 +168,7 @@ impl fmt::Display for Report {
     }
 }
 
-fn binds(probe: &Probe, tenant: &Tenant) -> bool {
+fn binds(probe: &Probe, tenant: &Tenant, dialect: Dialect) -> bool {
     let needs_port = match &probe.asks {
         Asks::Http(http) => http.url.contains("{port}"),
         Asks::Tcp(tcp) => tcp.address.contains("{port}"),
@@ -172,7 +177,14 @@ fn binds(probe: &Probe, tenant: &Tenant) -> bool {
     let bound = matches!(probe.scope, Scope::Tenant | Scope::Both);
     // A link is for those who give a token: without one there is nothing to know, and nothing to find fault with.
     let linked = probe.asks != Asks::Link || (tenant.token.is_some() && tenant.place().is_some());
-    probe.enabled && bound && linked && (!needs_port || tenant.port.is_some())
+    let askable = match &probe.asks {
+        Asks::Exec(exec) if exec.command.is_empty() && exec.parse.is_real_openclaws_alone() => {
+            let by_link = tenant.token.is_some() && tenant.place().is_some();
+            dialect != Dialect::Article && (by_link || tenant.instance != Instance::Unknown)
+        }
+        _ => true,
+    };
+    probe.enabled && bound && linked && askable && (!needs_port || tenant.port.is_some())
 }
 
 fn lane(checks: &BTreeMap<CheckId, Arc<Probe>>, lane: Lane, concurrency: usize) -> LaneLoad {

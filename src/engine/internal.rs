@@ -79,6 +79,7 @@ pub(super) fn kind(asks: &Asks) -> Option<Kind> {
         | Asks::Http(_)
         | Asks::Tcp(_)
         | Asks::Disk(_)
+        | Asks::Clock(_)
         | Asks::Write(_)
         | Asks::Queue(_)
         | Asks::Host(_)

@@ -57,6 +57,7 @@ impl Asker {
             Asks::Http(http) => kind::http::ask(http, &ask).await,
             Asks::Tcp(tcp) => kind::tcp::ask(tcp, &ask).await,
             Asks::Disk(disk) => kind::disk::ask(disk, &ask).await,
+            Asks::Clock(clock) => kind::clock::ask(clock, &ask, self.tools.openclaw.posture).await,
             Asks::Write(write) => kind::write::ask(write, &ask).await,
             Asks::Queue(queue) => kind::queue::ask(queue, &ask).await,
             Asks::Host(host) => kind::host::ask(host, &ask).await,

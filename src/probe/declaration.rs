@@ -3,6 +3,7 @@
 //! A `Probe` is valid by construction (the config module parses and checks the YAML). Nothing here
 //! asks anything: `ask` does, and answers with a `Finding`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +60,8 @@ pub enum Asks {
     Http(Http),
     Tcp(Tcp),
     Disk(Disk),
+    /// The clocks of those who report, and who keeps this host's own.
+    Clock(Clock),
     Write(Write),
     Queue(Queue),
     /// Memory, load and descriptors of this host.
@@ -84,6 +87,11 @@ pub struct Exec {
     pub env: Vec<(String, String)>,
     /// Rules on a doctor's findings, the first that matches wins.
     pub rules: Vec<Rule>,
+    /// [`Parse::Cost`]: a job that is due more often than this needs to be approved.
+    pub interval_min: Duration,
+    /// While nothing that it looks at changes, an `ok` is repeated without a run, and none that is shown is older than
+    /// this. `None`: every ask is a run.
+    pub stretch: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,6 +107,8 @@ pub enum Parse {
     ExitCode,
     /// A JSON object with `status` (ok, degraded, down, unknown; pass, warn, fail; yellow…) or `ok`, and `summary`.
     Json,
+    /// An OpenClaw's list of jobs: how often they run, and whether any work is done twice.
+    Cost,
     /// An OpenClaw gateway's `/readyz` (kind `http` only).
     Readyz,
 }
@@ -157,6 +167,15 @@ pub enum Amount {
     Share(f64),
 }
 
+/// How far clocks may be apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// Degraded beyond.
+    pub warn_skew: Duration,
+    /// Down beyond; the shipped probe's `worst` makes that degraded.
+    pub down_skew: Duration,
+}
+
 /// Create, write, fsync and unlink a small file in each state path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
@@ -191,6 +210,9 @@ pub struct Order {
     pub check: CheckId,
     pub probe: Arc<Probe>,
     pub target: Target,
+    /// It is asked because its time has come and for no other reason, and all that is known of it is well: an answer
+    /// may be repeated ([`Exec::stretch`]). False when a person asks, while a run is open, after a sleep.
+    pub routine: bool,
 }
 
 /// Tells a late answer of a discarded run from the one that is waited for.
@@ -203,6 +225,8 @@ pub enum Target {
     Node {
         /// The node's state directory and each tenant's, with the user it belongs to.
         state_dirs: Vec<StateDir>,
+        /// Whose clock is known, where the probe is about clocks.
+        senders: Vec<Sender>,
     },
     Tenant(Box<TenantTarget>),
 }
@@ -213,6 +237,15 @@ pub struct StateDir {
     pub tenant: Option<TenantName>,
     /// Write as this user (needs root); `None`: as ourselves.
     pub user: Option<String>,
+}
+
+/// Somebody who reports with a clock of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// A producer, a gateway, a tenant's link.
+    pub name: Arc<str>,
+    /// How far our clock is ahead of its own; negative: behind.
+    pub skew_millis: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,6 +265,8 @@ pub struct TenantTarget {
     pub secrets_dir: Option<PathBuf>,
     /// What its link knows, while there is one.
     pub link: Option<LinkFacts>,
+    /// Jobs, by name or id, that somebody answers for: `tenants.T.jobs.NAME.approved`.
+    pub approved_jobs: BTreeSet<String>,
     /// How long a gateway may say `starting` before that is an outage.
     pub startup_grace: Duration,
 }
@@ -259,9 +294,14 @@ impl Target {
 }
 
 impl Parse {
+    /// Whether only the real OpenClaw has words for it: where the articles' CLI is installed there is nothing to ask.
+    pub const fn is_real_openclaws_alone(self) -> bool {
+        matches!(self, Parse::Cost)
+    }
+
     /// Whether it reads what an `openclaw` says, whose arguments readyd knows in every dialect.
     pub const fn is_openclaws(self) -> bool {
-        matches!(self, Parse::Doctor)
+        matches!(self, Parse::Doctor | Parse::Cost)
     }
 }
 
@@ -273,6 +313,7 @@ impl Asks {
             Asks::Http(_) => "http",
             Asks::Tcp(_) => "tcp",
             Asks::Disk(_) => "disk",
+            Asks::Clock(_) => "clock",
             Asks::Write(_) => "write",
             Asks::Queue(_) => "queue",
             Asks::Host(_) => "host",
@@ -343,6 +384,7 @@ impl TenantTarget {
             token_file: None,
             secrets_dir: None,
             link: None,
+            approved_jobs: BTreeSet::new(),
             startup_grace: Duration::from_secs(60),
         }
     }

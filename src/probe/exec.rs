@@ -2,6 +2,7 @@
 //! answer means. `openclaw` knows the dialects, `runner` runs, `parse` translates.
 #![expect(clippy::disallowed_methods, reason = "shell: tries whether files may be read")]
 
+mod stretch;
 #[cfg(test)]
 mod tests;
 
@@ -11,14 +12,17 @@ use std::time::Duration;
 
 use super::declaration::{Exec, Instance, Order, Parse, Target};
 use super::openclaw::{self, Cli, Dialects, Identity, Speaks};
-use super::parse::{self, Said};
+use super::parse::{self, Policy, Said};
 use super::runner::{self, Command, Exit, Limits, NotStarted, RunResult};
 use super::target::{config_file_of, fill, has_placeholder, state_dir_of};
 use crate::account::{self, Account};
+use crate::clock;
 use crate::config::env_file::read_env_file;
 use crate::config::environment::Environment;
+use crate::config::units::write_span;
 use crate::config::{Config, Dialect, Openclaw, Posture};
-use crate::words::{Answer, Cause, Cost, Finding, redact};
+use crate::words::{Answer, Cause, Cost, Finding, Instant, redact};
+use stretch::{Inputs, Kept, Making};
 
 /// What every run is given, from the configuration and the daemon's own environment.
 #[derive(Clone, Debug)]
@@ -31,6 +35,8 @@ pub struct Tools {
     pub openclaw: Openclaw,
     /// Kept over a reload of the configuration.
     pub dialects: Dialects,
+    /// As well.
+    pub kept: Kept,
 }
 
 /// `LANG` of children where ours is not set: a doctor's text should be what the parsers know.
@@ -46,6 +52,7 @@ impl Tools {
             lang: environment.lang.clone().unwrap_or_else(|| LANG.to_owned()),
             openclaw: config.openclaw.clone(),
             dialects: Dialects::default(),
+            kept: Kept::default(),
         }
     }
 
@@ -65,6 +72,10 @@ pub async fn ask_exec(order: &Order, exec: &Exec, tools: &Tools) -> (Finding, Co
 }
 
 async fn ask(order: &Order, exec: &Exec, tools: &Tools) -> Result<(Finding, Cost), NotStarted> {
+    let began = clock::instant();
+    if let Some(finding) = over_the_link(order, exec, began) {
+        return Ok((finding, Cost::default()));
+    }
     let place = look_up(order, exec, tools).await?;
     let Some(args) = arguments(&place, order, exec, tools).await? else {
         return Ok((
@@ -76,6 +87,15 @@ async fn ask(order: &Order, exec: &Exec, tools: &Tools) -> Result<(Finding, Cost
         .chain(args.iter().cloned())
         .collect::<Vec<_>>()
         .join(" ");
+    let inputs = match exec.stretch {
+        Some(_) => inputs(&place, &args, order, tools).await,
+        None => None,
+    };
+    if let (Some(stretch), Some(inputs)) = (exec.stretch, &inputs)
+        && let Some(finding) = tools.kept.repeated(order, inputs, stretch, began)
+    {
+        return Ok((finding, Cost::default()));
+    }
     let limits = Limits::within(order.probe.timeout);
     let secrets = secrets_of(&place.env);
     let result = runner::run(Command {
@@ -86,7 +106,7 @@ async fn ask(order: &Order, exec: &Exec, tools: &Tools) -> Result<(Finding, Cost
         limits,
     })
     .await?;
-    let mut finding = translate(&result, exec, limits, tools.openclaw.posture);
+    let mut finding = translate(&result, exec, &order.target, limits, tools.openclaw.posture);
     if finding.answer == Answer::Unknown {
         finding.evidence_push("command", shown);
     }
@@ -94,7 +114,55 @@ async fn ask(order: &Order, exec: &Exec, tools: &Tools) -> Result<(Finding, Cost
         finding.note_push(note);
     }
     finding.hide(&secrets);
+    if exec.stretch.is_some() {
+        tools.kept.answered(&order.check, inputs, &finding, began);
+    }
     Ok((finding, result.cost))
+}
+
+/// How old the jobs may be that a standing link knows: it asks every half hour, and hears of changes at once.
+const DUTIES_BELIEVED: Duration = Duration::from_secs(3600);
+
+/// The answer that needs no process, since the tenant's link has had it.
+fn over_the_link(order: &Order, exec: &Exec, now: Instant) -> Option<Finding> {
+    let Target::Tenant(tenant) = &order.target else {
+        return None;
+    };
+    let facts = tenant.link.as_ref().filter(|facts| facts.connected)?;
+    let asks = exec.parse == Parse::Cost && exec.command.is_empty();
+    let told = facts.duties_at.filter(|told| now.since(*told) <= DUTIES_BELIEVED)?;
+    let duties = facts.duties.as_ref().filter(|_| asks)?;
+    let asked = format!("over the link, {} ago", write_span(now.since(told)));
+    Some(parse::judge_cost(duties, policy(exec, &order.target)?, &asked))
+}
+
+/// What a tenant's jobs may cost; `None`: the probe is not a tenant's.
+fn policy<'a>(exec: &Exec, target: &'a Target) -> Option<Policy<'a>> {
+    match target {
+        Target::Tenant(tenant) => Some(Policy {
+            interval_min: exec.interval_min,
+            approved: &tenant.approved_jobs,
+        }),
+        Target::Node { .. } => None,
+    }
+}
+
+/// What the run is about to be made of, off the async threads; `None`: nothing can be promised by it.
+async fn inputs(place: &Place, args: &[String], order: &Order, tools: &Tools) -> Option<Inputs> {
+    let cli = match &place.identity {
+        Some(_) => Some(cli(place, tools).await.ok()?),
+        None => None,
+    };
+    let making = Making {
+        program: place.program.clone(),
+        cli,
+        args: args.to_vec(),
+        env: place.env.clone(),
+        home: place.home.clone(),
+    };
+    let order = order.clone();
+    let looking = tokio::task::spawn_blocking(move || Inputs::of(&order, making));
+    tokio::time::timeout(LOOK_UP_WITHIN, looking).await.ok()?.ok()?
 }
 
 /// What a command was given and must not be seen to say: values of variables that are secret by their name. Short ones are
@@ -108,7 +176,7 @@ fn secrets_of(env: &[(String, String)]) -> Vec<String> {
 }
 
 /// What a run's end means.
-fn translate(result: &RunResult, exec: &Exec, limits: Limits, posture: Posture) -> Finding {
+fn translate(result: &RunResult, exec: &Exec, target: &Target, limits: Limits, posture: Posture) -> Finding {
     let said = |code| Said {
         code,
         stdout: &result.stdout,
@@ -134,6 +202,10 @@ fn translate(result: &RunResult, exec: &Exec, limits: Limits, posture: Posture) 
         Parse::Nagios => parse::nagios(&said(code)),
         Parse::ExitCode => parse::exit_code(&said(code)),
         Parse::Json => parse::json(&said(code)),
+        Parse::Cost => match policy(exec, target) {
+            Some(policy) => parse::cost(&said(code), policy),
+            None => Finding::unknown(Cause::Misconfigured, "jobs are a tenant's: say `scope: tenant`"),
+        },
         Parse::Readyz => Finding::unknown(Cause::Misconfigured, "`parse: readyz` is for `kind: http`"),
     }
 }

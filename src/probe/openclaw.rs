@@ -110,6 +110,10 @@ pub fn introduced_by_command(said: &Said<'_>) -> Option<Cli> {
 pub fn args(parse: Parse, cli: &Cli, target: &Target) -> Result<Option<Vec<String>>, String> {
     match parse {
         Parse::Doctor => doctor_args(cli, target).map(Some),
+        Parse::Cost => match cli.speaks {
+            Speaks::Article => Ok(None),
+            Speaks::Openclaw => cron_list_args(target).map(Some),
+        },
         Parse::Nagios | Parse::ExitCode | Parse::Json | Parse::Readyz => {
             Err("it has no command: say `command:`".to_owned())
         }
@@ -138,6 +142,13 @@ fn doctor_args(cli: &Cli, target: &Target) -> Result<Vec<String>, String> {
             Ok(args)
         }
     }
+}
+
+/// Asks the gateway for its jobs: those that are enabled, of all agents.
+fn cron_list_args(target: &Target) -> Result<Vec<String>, String> {
+    let mut args = profile_args(target)?;
+    args.extend(strings(&["cron", "list", "--json"]));
+    Ok(args)
 }
 
 /// The variables that make an OpenClaw look at this instance, whatever else its arguments say. A profile

@@ -2,6 +2,8 @@
 
 /// Name of the file in `probes/` and its text. In order of name.
 pub const SHIPPED: &[(&str, &str)] = &[
+    ("clock.yaml", include_str!("../../probes/clock.yaml")),
+    ("cost.yaml", include_str!("../../probes/cost.yaml")),
     ("disk.yaml", include_str!("../../probes/disk.yaml")),
     ("doctor.yaml", include_str!("../../probes/doctor.yaml")),
     ("fragments.yaml", include_str!("../../probes/fragments.yaml")),

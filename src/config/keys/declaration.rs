@@ -7,12 +7,12 @@ use super::{BOOL, DAY, HOUR, RUN, SECOND, TEXT, key};
 use crate::config::shape::{Key, Shape, Word};
 
 /// Kinds that this version asks.
-pub const KINDS: [&str; 11] = [
-    "exec", "gateway", "http", "tcp", "disk", "write", "queue", "host", "digest", "store", "files",
+pub const KINDS: [&str; 12] = [
+    "exec", "gateway", "http", "tcp", "disk", "clock", "write", "queue", "host", "digest", "store", "files",
 ];
 
 /// Kinds that declarations may name in a later version.
-pub const KINDS_TO_COME: [&str; 5] = ["tls", "listener", "lock", "clock", "process"];
+pub const KINDS_TO_COME: [&str; 4] = ["tls", "listener", "lock", "process"];
 
 /// A probe's declaration: the keys of all kinds, since an override does not say its kind again.
 /// [`kinds_of`] says which belong where.
@@ -100,7 +100,7 @@ pub const DECLARATION: &[Key] = &[
     ),
     key(
         "parse",
-        &Shape::OneOf(&["doctor", "nagios", "exit-code", "json", "readyz"]),
+        &Shape::OneOf(&["doctor", "nagios", "exit-code", "json", "cost", "readyz"]),
         "json",
         "exec, http: how its answer is read. Default: exit-code.",
     ),
@@ -125,6 +125,18 @@ pub const DECLARATION: &[Key] = &[
         &RULES,
         "[core/doctor/disk-space]",
         "exec: findings to ignore, before the rules.",
+    ),
+    key(
+        "interval_min",
+        &Shape::Duration { min: SECOND, max: DAY },
+        "2m",
+        "exec, parse cost: a job that is due more often needs approval. Default: 1m.",
+    ),
+    key(
+        "stretch",
+        &Shape::Duration { min: SECOND, max: DAY },
+        "2h",
+        "exec: while nothing it looks at changes, an ok is repeated for up to this long. Default: off.",
     ),
     key(
         "url",
@@ -160,6 +172,18 @@ pub const DECLARATION: &[Key] = &[
     ),
     key("warn_inodes", &Shape::Share, "6%", "disk: degraded below. Default: 5%."),
     key("down_inodes", &Shape::Share, "2%", "disk: down below. Default: 1%."),
+    key(
+        "warn_skew",
+        &Shape::Duration { min: SECOND, max: DAY },
+        "20s",
+        "clock: degraded beyond. Default: 30s.",
+    ),
+    key(
+        "down_skew",
+        &Shape::Duration { min: SECOND, max: DAY },
+        "3m",
+        "clock: down beyond. Default: 2m.",
+    ),
     key(
         "warn_depth",
         &Shape::Count { min: 1, max: u64::MAX },
@@ -240,12 +264,13 @@ pub const RULE: &[Key] = &[
 /// Whether a declaration of `kind` may have `key`; true for keys of every kind.
 pub fn belongs(key: &str, kind: &str) -> bool {
     let kinds: &[&str] = match key {
-        "lane" | "command" | "env" | "rules" | "ignore" => &["exec"],
+        "lane" | "command" | "env" | "rules" | "ignore" | "interval_min" | "stretch" => &["exec"],
         "parse" => &["exec", "http"],
         "url" | "insecure" | "body_max" => &["http"],
         "address" => &["tcp"],
         "paths" => &["disk", "write", "queue"],
         "warn_free" | "down_free" | "warn_inodes" | "down_inodes" => &["disk"],
+        "warn_skew" | "down_skew" => &["clock"],
         "warn_depth" | "down_depth" | "warn_age" | "down_age" | "warn_wal" => &["queue"],
         "warn_memory" | "warn_descriptors" | "warn_load" => &["host"],
         _ => return true,
@@ -255,9 +280,9 @@ pub fn belongs(key: &str, kind: &str) -> bool {
 
 /// Words of a later version pass here: the decoder says of them that they are to come.
 const KIND: Word = Word {
-    expected: "a kind (exec gateway http tcp disk write queue host digest store files)",
+    expected: "a kind (exec gateway http tcp disk clock write queue host digest store files)",
     is: |text| KINDS.contains(&text) || KINDS_TO_COME.contains(&text),
-    pattern: Some("^(exec|gateway|http|tcp|disk|write|queue|host|digest|store|files)$"),
+    pattern: Some("^(exec|gateway|http|tcp|disk|clock|write|queue|host|digest|store|files)$"),
 };
 const ABSOLUTE_PATHS: Shape = Shape::List {
     of: &Shape::Word(&ABSOLUTE_PATH),

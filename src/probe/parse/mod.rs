@@ -3,6 +3,7 @@
 //! Pure: bytes and an exit code in, a [`Finding`] out. Every byte sequence has an answer, and whatever
 //! is not understood is `unknown`, never `ok` and never `down`.
 
+mod cost;
 mod doctor;
 mod json;
 mod nagios;
@@ -12,6 +13,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub use cost::{Policy, cost, judge as judge_cost};
 pub use doctor::doctor;
 pub use json::json;
 pub use nagios::{exit_code, nagios};
