@@ -15,6 +15,7 @@ const NOT_RUN_HERE: &[&str] = &[
     "readyd man /usr",
     "readyd completions bash > /etc",
     "doctor@acme",
+    "cost@acme",
 ];
 
 fn documents() -> Vec<PathBuf> {
