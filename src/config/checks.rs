@@ -50,7 +50,7 @@ impl Config {
             }
             for (tenant_name, tenant) in &self.tenants {
                 let probe = tenant.probes.get(name).unwrap_or(probe);
-                if binds(probe, tenant) && has_words(probe, self.openclaw.dialect) {
+                if binds(probe, tenant, self.openclaw.dialect) {
                     checks.insert(CheckId::of(name.clone(), tenant_name.clone()), Arc::clone(probe));
                 }
             }
@@ -116,7 +116,12 @@ pub fn worst_case(probe: &Probe) -> Duration {
     } else {
         probe.timeout
     };
-    let mut within = probe.every + timeout;
+    // While nothing changes that it is known to look at, an ok may be as old as that.
+    let stretch = match &probe.asks {
+        Asks::Exec(exec) => exec.stretch.unwrap_or_default(),
+        _ => Duration::ZERO,
+    };
+    let mut within = probe.every.max(stretch) + timeout;
     let mut retry = probe.retry_every;
     for _ in 1..probe.fall {
         within += retry + timeout;
@@ -170,7 +175,7 @@ impl fmt::Display for Report {
     }
 }
 
-fn binds(probe: &Probe, tenant: &Tenant) -> bool {
+fn binds(probe: &Probe, tenant: &Tenant, dialect: Dialect) -> bool {
     let needs_port = match &probe.asks {
         Asks::Http(http) => http.url.contains("{port}"),
         Asks::Listener(listener) => listener.must_refuse.iter().any(|url| url.contains("{port}")),
@@ -187,7 +192,7 @@ fn binds(probe: &Probe, tenant: &Tenant) -> bool {
         Asks::Tls(tls) => !tls.addresses.is_empty() || may_serve_tls(tenant),
         _ => true,
     };
-    probe.enabled && bound && linked && asked && (!needs_port || tenant.port.is_some())
+    probe.enabled && bound && linked && asked && has_words(probe, dialect) && (!needs_port || tenant.port.is_some())
 }
 
 /// Whether its gateway's port is one of this host's.

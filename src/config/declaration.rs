@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::keys::declaration::{DECLARATION, KINDS_TO_COME, RULE, belongs};
+use super::keys::declaration::{DECLARATION, RULE, belongs};
 use super::problem::Problems;
 use super::raw::Patience;
 use super::shape::{Fields, join};
 use super::units;
 use super::yaml::Node;
 use crate::probe::declaration::{
-    Amount, Asks, Disk, Exec, Host, Http, Lane, Lock, Parse, Probe, Queue, Rule, RuleAct, Scope, Tcp, Write,
+    Amount, Asks, Clock, Disk, Exec, Host, Http, Lane, Lock, Parse, Probe, Queue, Rule, RuleAct, Scope, Tcp, Write,
 };
 use crate::words::{Layer, ProbeName, Verdict};
 
@@ -59,6 +59,7 @@ pub fn decode(node: &Node, reading: Reading<'_>, problems: &mut Problems, warnin
     let retry = fields
         .duration("retry_every")
         .unwrap_or(seconds(if native { 2 } else { 30 }));
+    warnings.extend(stretch_warning(&asks, every, reading));
     let explained_by: Vec<ProbeName> = fields
         .texts("explained_by")
         .unwrap_or_default()
@@ -130,13 +131,31 @@ fn max_stale(
     }
 }
 
+/// An answer is repeated only where the next ask still comes within `stretch`.
+fn stretch_warning(asks: &Asks, every: Duration, reading: Reading<'_>) -> Option<String> {
+    let Asks::Exec(Exec {
+        stretch: Some(stretch), ..
+    }) = asks
+    else {
+        return None;
+    };
+    (*stretch < every * 2).then(|| {
+        format!(
+            "{}.stretch {} is less than twice every ({}): nothing is ever skipped",
+            reading.path,
+            units::write_duration(*stretch),
+            units::write_duration(every),
+        )
+    })
+}
+
 fn scope(asks: &Asks, fields: Fields<'_>) -> Scope {
     match fields.text("scope") {
         Some("tenant") => Scope::Tenant,
         Some("node") => Scope::Node,
         Some("both") => Scope::Both,
         _ => match asks {
-            Asks::Disk(_) | Asks::Write(_) | Asks::Host(_) | Asks::Store => Scope::Node,
+            Asks::Disk(_) | Asks::Clock(_) | Asks::Write(_) | Asks::Host(_) | Asks::Store => Scope::Node,
             Asks::Digest => Scope::Both,
             _ => Scope::Tenant,
         },
@@ -147,7 +166,7 @@ fn layer(asks: &Asks) -> Layer {
     match asks {
         Asks::Exec(_) | Asks::Process | Asks::Link => Layer::Runtime,
         Asks::Http(_) | Asks::Tcp(_) | Asks::Tls(_) => Layer::Transport,
-        Asks::Disk(_) | Asks::Write(_) | Asks::Queue(_) | Asks::Host(_) | Asks::Store => Layer::Host,
+        Asks::Disk(_) | Asks::Clock(_) | Asks::Write(_) | Asks::Queue(_) | Asks::Host(_) | Asks::Store => Layer::Host,
         Asks::Digest => Layer::Webhooks,
         Asks::Lock(_) | Asks::Files | Asks::Listener(_) => Layer::Policy,
     }
@@ -164,6 +183,7 @@ fn asks(kind: &str, fields: Fields<'_>, node: &Node, reading: Reading<'_>, probl
         }
         "tls" => Asks::Tls(network::tls(fields, node, reading, problems)),
         "disk" => Asks::Disk(disk(fields, node, reading, problems)),
+        "clock" => Asks::Clock(clock(fields, node, reading, problems)),
         "write" => Asks::Write(Write { paths: paths(fields) }),
         "queue" => Asks::Queue(queue(fields, node, reading, problems)),
         "lock" => Asks::Lock(Lock {
@@ -179,15 +199,8 @@ fn asks(kind: &str, fields: Fields<'_>, node: &Node, reading: Reading<'_>, probl
         "digest" => Asks::Digest,
         "store" => Asks::Store,
         "files" => Asks::Files,
-        later => {
-            let at = fields.node("kind").map_or(&node.at, |node| &node.at);
-            // The shape has refused words that are no kind at all.
-            if KINDS_TO_COME.contains(&later) {
-                let message = format!("kind {later} is not in this version");
-                problems.add(at, &join(reading.path, "kind"), message);
-            }
-            return None;
-        }
+        // The shape has refused words that are no kind.
+        _ => return None,
     })
 }
 
@@ -210,13 +223,17 @@ fn exec(fields: Fields<'_>, node: &Node, reading: Reading<'_>, problems: &mut Pr
         problems.add(
             &node.at,
             &join(reading.path, "parse"),
-            "readyz is for kind http; exec knows doctor config nagios secrets exit-code security json",
+            "readyz is for kind http; exec knows doctor config nagios secrets exit-code security json cost",
         );
     }
     let has_rules = fields.node("rules").or_else(|| fields.node("ignore"));
     if let (Some(rules), true) = (has_rules, !parse.has_rules()) {
         let message = "`rules` and `ignore` are for `parse: doctor` and `parse: security`";
         problems.add(&rules.at, reading.path, message);
+    }
+    if let (Some(interval), true) = (fields.node("interval_min"), parse != Parse::Cost) {
+        let path = join(reading.path, "interval_min");
+        problems.add(&interval.at, &path, "is for `parse: cost`");
     }
     let env = fields.node("env").map(Node::entries).unwrap_or_default();
     Exec {
@@ -231,6 +248,8 @@ fn exec(fields: Fields<'_>, node: &Node, reading: Reading<'_>, problems: &mut Pr
             .filter_map(|entry| Some((entry.key.clone(), entry.node.text()?.to_owned())))
             .collect(),
         rules: rules(fields, node, reading, problems),
+        interval_min: fields.duration("interval_min").unwrap_or(Duration::from_secs(60)),
+        stretch: fields.duration("stretch"),
     }
 }
 
@@ -329,6 +348,22 @@ fn disk(fields: Fields<'_>, node: &Node, reading: Reading<'_>, problems: &mut Pr
     disk
 }
 
+fn clock(fields: Fields<'_>, node: &Node, reading: Reading<'_>, problems: &mut Problems) -> Clock {
+    let clock = Clock {
+        warn_skew: fields.duration("warn_skew").unwrap_or(Duration::from_secs(30)),
+        down_skew: fields.duration("down_skew").unwrap_or(Duration::from_secs(120)),
+    };
+    if clock.warn_skew > clock.down_skew {
+        let (warn, down) = (
+            units::write_duration(clock.warn_skew),
+            units::write_duration(clock.down_skew),
+        );
+        let message = format!("warn_skew ({warn}) must be at most down_skew ({down})");
+        problems.add(&node.at, reading.path, message);
+    }
+    clock
+}
+
 fn queue(fields: Fields<'_>, node: &Node, reading: Reading<'_>, problems: &mut Problems) -> Queue {
     let queue = Queue {
         paths: paths(fields),
@@ -424,6 +459,7 @@ fn parse(fields: Fields<'_>) -> Parse {
         Some("secrets") => Parse::Secrets,
         Some("security") => Parse::Security,
         Some("json") => Parse::Json,
+        Some("cost") => Parse::Cost,
         Some("readyz") => Parse::Readyz,
         _ => Parse::ExitCode,
     }

@@ -35,7 +35,7 @@ pub mod touched;
 pub mod units;
 pub mod yaml;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -117,6 +117,8 @@ pub struct Tenant {
     pub listeners: Vec<String>,
     /// `None`: `digest.tenant_budget`.
     pub tenant_budget: Option<u64>,
+    /// Jobs, by name or id, that may run often, and may do what others do.
+    pub approved_jobs: BTreeSet<String>,
     /// Probes as this tenant's fragments patiently want them; absent: as in [`Config::probes`].
     pub probes: BTreeMap<ProbeName, Arc<Probe>>,
     /// What is wrong with its fragments or directory while the last good merge is kept; degrades it.

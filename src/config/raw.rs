@@ -1,7 +1,7 @@
 //! The config file's tree into a [`Draft`]: everything that the file, defaults and environment
 //! decide. Probes and fragments join in [`super::compose`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -123,6 +123,7 @@ impl Tenant {
             endpoints: BTreeMap::new(),
             listeners: Vec::new(),
             tenant_budget: None,
+            approved_jobs: BTreeSet::new(),
             probes: BTreeMap::new(),
             trouble: None,
         }
@@ -343,8 +344,18 @@ fn tenant(name: TenantName, fields: Fields<'_>, paths: &Paths, problems: &mut Pr
             .filter_map(|entry| Some((endpoint::stored(&entry.key)?.to_string(), budget(&entry.node)?)))
             .collect(),
         tenant_budget: fields.count("tenant_budget"),
+        approved_jobs: approved_jobs(fields),
         ..Tenant::named(name)
     }
+}
+
+fn approved_jobs(fields: Fields<'_>) -> BTreeSet<String> {
+    let jobs = fields.node("jobs").map(Node::entries).unwrap_or_default();
+    let approved = |node: &Node| Fields::of(Some(node), keys::JOB).bool("approved") == Some(true);
+    jobs.iter()
+        .filter(|entry| approved(&entry.node))
+        .map(|entry| entry.key.clone())
+        .collect()
 }
 
 fn gateway(fields: Fields<'_>, paths: &Paths, here: impl Fn(&str) -> String, problems: &mut Problems) -> Option<Place> {

@@ -93,6 +93,8 @@ pub fn tenant(tenant: &Tenant) -> Value {
         .iter()
         .map(|(endpoint, budget)| (endpoint.clone(), json!({"budget": budget})))
         .collect();
+    let approved = |job: &String| (job.clone(), json!({"approved": true}));
+    let jobs: Map<String, Value> = tenant.approved_jobs.iter().map(approved).collect();
     json!({
         "required": tenant.required,
         "user": tenant.user,
@@ -115,6 +117,7 @@ pub fn tenant(tenant: &Tenant) -> Value {
         "log_file": path(tenant.log_file.as_deref()),
         "endpoints": endpoints,
         "tenant_budget": tenant.tenant_budget,
+        "jobs": jobs,
     })
 }
 
@@ -187,6 +190,10 @@ fn asks(asks: &Asks) -> Value {
             "warn_inodes": write_share(disk.warn_inodes),
             "down_inodes": write_share(disk.down_inodes),
         }),
+        Asks::Clock(clock) => json!({
+            "warn_skew": write_duration(clock.warn_skew),
+            "down_skew": write_duration(clock.down_skew),
+        }),
         Asks::Write(write) => json!({"paths": paths(&write.paths)}),
         Asks::Queue(queue) => json!({
             "paths": paths(&queue.paths),
@@ -216,7 +223,11 @@ fn exec_keys(exec: &Exec) -> Value {
         "command": exec.command.iter().map(|argument| hidden("", argument)).collect::<Vec<_>>(),
         "parse": parse(exec.parse),
         "env": env,
+        "stretch": exec.stretch.map(write_duration),
     });
+    if exec.parse == Parse::Cost {
+        keys["interval_min"] = json!(write_duration(exec.interval_min));
+    }
     if exec.parse.has_rules() {
         // Said even when empty, so that what is shown overrides what ships.
         keys["ignore"] = json!([]);
@@ -249,6 +260,7 @@ fn parse(parse: Parse) -> &'static str {
         Parse::ExitCode => "exit-code",
         Parse::Security => "security",
         Parse::Json => "json",
+        Parse::Cost => "cost",
         Parse::Readyz => "readyz",
     }
 }

@@ -25,6 +25,7 @@ mod remote;
 mod restore;
 mod rollup;
 mod settings;
+mod skews;
 mod sliding;
 mod sources;
 mod state;
@@ -47,6 +48,7 @@ pub use settings::{Settings, TenantBudgets};
 
 use crate::engine;
 use crate::ingest::delta::{Batch, Reporter};
+use crate::probe::declaration::Sender;
 use crate::store::Fold;
 use crate::words::{Instant, Now, TenantName, Wall};
 use adhoc::Adhoc;
@@ -57,6 +59,7 @@ use counting::Counting;
 use filing::{Filing, SLOT_MILLIS, SLOT_SECONDS, Slot};
 use gaps::Gaps;
 use remote::Remote;
+use skews::Skews;
 use sliding::Sliding;
 use sources::Sources;
 use state::{OVER_STORED_MAX, State};
@@ -81,6 +84,7 @@ pub struct Digest {
     budgets: Budgets,
     sources: Sources,
     counting: Counting,
+    skews: Skews,
     /// Windows in which readyd was down, asleep or could not commit.
     outages: Gaps,
     adhoc: Adhoc,
@@ -139,6 +143,7 @@ impl Digest {
             budgets: Budgets::default(),
             sources: Sources::default(),
             counting: Counting::default(),
+            skews: Skews::default(),
             outages: Gaps::default(),
             adhoc: Adhoc::default(),
             counts,
@@ -178,6 +183,9 @@ impl Digest {
         let filed_now = self.filing.millis(now.at);
         let filed = self.filing.arrival(now, batch.arrival).unwrap_or(filed_now);
         let (late, folded) = self.take(now, Some(filed), batch);
+        for lag in &batch.lags {
+            self.skews.see(now.at, lag);
+        }
         self.counts.late = self.counts.late.saturating_add(late);
         self.counts.folded = self.counts.folded.saturating_add(folded);
         self.counts.rejected = self.counts.rejected.saturating_add(batch.rejected);
@@ -201,6 +209,11 @@ impl Digest {
             self.sources.disconnected(now, filed, reporter);
         }
         self.state_changed = true;
+    }
+
+    /// Those whose clock is known from what they report.
+    pub fn senders(&self, now: Instant) -> impl Iterator<Item = Sender> {
+        self.skews.senders(now)
     }
 
     /// readyd was down, asleep or could not commit: windows of that time take late events for 72 h.
@@ -353,6 +366,7 @@ impl Digest {
 
     fn observe(&mut self, now: Now) {
         if self.filing.observe(now) {
+            self.skews.clear();
             self.state_changed = true;
             self.shown.sliding_behind = true;
         }
@@ -389,6 +403,7 @@ impl Digest {
         let oldest = window_of(self.careful_wall(now)) - LATE_AFTER_GAP_SECONDS - 2 * WINDOW_SECONDS;
         self.state_changed |= self.sources.forget(oldest, filed);
         self.state_changed |= self.counting.forget(&self.settings, filed);
+        self.skews.forget(now.at);
         self.expect_sources(now);
         if self.adhoc.forget(&self.settings, filed) {
             self.state_changed = true;

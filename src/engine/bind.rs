@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::config::{Config, Tenant};
+use crate::digest::Digest;
+use crate::ingest::delta::Reporter;
 use crate::link::session::LinkFacts;
-use crate::probe::declaration::{StateDir, Target, TenantTarget};
-use crate::words::{CheckId, TenantName};
+use crate::probe::declaration::{Sender, StateDir, Target, TenantTarget};
+use crate::words::{CheckId, Instant, TenantName};
 
 /// What targets are made of.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +24,7 @@ impl Known<'_> {
         match &check.tenant {
             None => Some(Target::Node {
                 state_dirs: self.state_dirs.to_vec(),
+                senders: Vec::new(),
             }),
             Some(name) => self
                 .config
@@ -44,7 +47,21 @@ impl Known<'_> {
             token_file: tenant.token_file.clone(),
             secrets_dir: secrets_dir.map(|dir| dir.join(tenant.name.as_str())),
             link: self.links.get(&tenant.name).cloned(),
+            approved_jobs: tenant.approved_jobs.clone(),
             startup_grace: self.config.readiness.startup_grace,
         }
     }
+}
+
+/// Everybody whose clock is known: those who report, and gateways over their links.
+pub(super) fn senders(digest: &Digest, links: &BTreeMap<TenantName, LinkFacts>, now: Instant) -> Vec<Sender> {
+    let by_link = links.iter().filter(|(_, facts)| facts.connected);
+    let by_link = by_link.filter_map(|(tenant, facts)| {
+        Some(Sender {
+            name: Reporter::link(tenant).0,
+            // A link tells how far the gateway's clock is ahead of ours.
+            skew_millis: facts.skew_millis?.saturating_neg(),
+        })
+    });
+    digest.senders(now).chain(by_link).collect()
 }

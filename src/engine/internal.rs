@@ -84,6 +84,7 @@ pub(super) fn kind(asks: &Asks) -> Option<Kind> {
         | Asks::Tcp(_)
         | Asks::Tls(_)
         | Asks::Disk(_)
+        | Asks::Clock(_)
         | Asks::Write(_)
         | Asks::Queue(_)
         | Asks::Lock(_)

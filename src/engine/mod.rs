@@ -31,7 +31,7 @@ use crate::config::Config;
 use crate::digest::{self, Digest};
 use crate::ingest::delta::Reporter;
 use crate::link::session::LinkFacts;
-use crate::probe::declaration::{Asks, Order, Probe, RunId, StateDir};
+use crate::probe::declaration::{Asks, Order, Parse, Probe, RunId, StateDir, Target};
 use crate::probe::schedule::{Again, NATIVE_AT_ONCE, Schedule, Slots};
 use crate::readiness::Readiness;
 use crate::readiness::snapshot::{ConfigStatus, Snapshot};
@@ -291,6 +291,10 @@ impl Engine {
             LinkNews::Facts(facts) => {
                 if self.config.tenants.contains_key(tenant) {
                     self.link_stands(now, tenant, facts.connected);
+                    let known = self.links.get(tenant).and_then(|facts| facts.duties.as_ref());
+                    if facts.duties.is_some() && facts.duties.as_ref() != known {
+                        self.ask_what_duties_cost(tenant);
+                    }
                     self.links.insert(tenant.clone(), facts);
                     self.changed = true;
                 }
@@ -304,6 +308,16 @@ impl Engine {
                 self.link_stands(now, tenant, false);
                 self.links.remove(tenant);
                 self.changed = true;
+            }
+        }
+    }
+
+    /// The link knows them, so that the answer costs nothing.
+    fn ask_what_duties_cost(&mut self, tenant: &TenantName) {
+        for (check, probe) in self.config.checks() {
+            let reads = matches!(&probe.asks, Asks::Exec(exec) if exec.parse == Parse::Cost);
+            if reads && check.tenant.as_ref() == Some(tenant) {
+                self.schedule.ask_now(&check);
             }
         }
     }
@@ -422,11 +436,16 @@ impl Engine {
         for check in self.schedule.due(now.at, places.less(self.schedule.in_flight())) {
             let probe = self.config.probe(&check).cloned();
             let target = self.known().target(&check);
-            let (Some(probe), Some(target)) = (probe, target) else {
+            let (Some(probe), Some(mut target)) = (probe, target) else {
                 debug_assert!(false, "{check} is scheduled and not configured");
                 self.schedule.done(now.at, &check, Again::No);
                 continue;
             };
+            if let (Asks::Clock(_), Target::Node { senders, .. }) = (&probe.asks, &mut target) {
+                *senders = bind::senders(&self.digest, &self.links, now.at);
+            }
+            // A hiccup of any kind is looked into: only what is well may be believed unasked.
+            let routine = self.schedule.is_routine(&check) && self.readiness.is_well(&check);
             self.last_run = RunId(self.last_run.0 + 1);
             self.runs.insert(check.clone(), self.last_run);
             out.push(Output::Run(Order {
@@ -434,6 +453,7 @@ impl Engine {
                 check,
                 probe,
                 target,
+                routine,
             }));
         }
     }

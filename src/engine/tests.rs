@@ -4,6 +4,7 @@ mod histories;
 mod operations;
 mod reload;
 mod resume;
+mod routine;
 mod store;
 mod touched;
 mod walk;

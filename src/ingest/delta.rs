@@ -64,6 +64,25 @@ pub struct Batch {
     /// What sources within this process want kept with these counts. Not part of the log: it has a table of its own.
     #[serde(skip)]
     pub marks: Vec<Mark>,
+    /// What its senders' clocks seem to be off by. Not part of the log: what is known of clocks ends with the process.
+    #[serde(skip)]
+    pub lags: Vec<Lag>,
+}
+
+/// What one delta tells of its sender's clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// The producer's name; of a plain connection the gateway that an event names.
+    pub sender: Arc<str>,
+    /// How far our clock is ahead of the sender's: arrival − event time, the smallest of the delta.
+    pub millis: i64,
+    /// The sender told its clock. Else a delay of all its events looks the same as a clock that is behind.
+    pub said: bool,
+}
+
+impl Batch {
+    /// Lags beyond are dropped: there are more to come.
+    pub const LAGS_MAX: usize = 256;
 }
 
 /// Something that a source within this process remembers, committed in the transaction that counts what it stands

@@ -10,17 +10,19 @@ use std::sync::Arc;
 
 use super::cells::Cells;
 pub use super::cells::{CELLS_MAX, SAMPLES_BYTES_MAX};
-use super::delta::{CellCount, CellKey};
+use super::delta::{CellCount, CellKey, Lag};
 use super::event::Event;
 use super::scan::{self, Fields, NotJson, Value};
 use super::sequence::{Place, Sequence};
 use super::skew::Skew;
 pub use super::subjects::FoldSettings;
 use super::subjects::Subjects;
-use crate::words::{Now, Reject, TenantName, Wall};
+use crate::words::{Now, Reject, TenantName, Via, Wall};
 
 /// A line, its newline not counted.
 pub const LINE_BYTES_MAX: usize = 16 << 10;
+/// Older events (by their corrected time) tell nothing of their sender's clock: they waited somewhere.
+pub const LAG_OF_EVENTS_UP_TO_MILLIS: i64 = 300_000;
 /// Rejections handed over before more lines are read.
 pub const REJECTIONS_MAX: usize = 1024;
 
@@ -42,6 +44,8 @@ pub struct Folder {
     subjects: Subjects,
     cells: Cells,
     tally: Tally,
+    /// The smallest arrival − event time of the delta, and the subject of that event.
+    lag: Option<(i64, u32)>,
     /// Of the delta's first line.
     arrival: Option<Wall>,
     /// Lines so far, empty ones too.
@@ -83,6 +87,8 @@ pub struct Delta {
     pub last_seq: Option<u64>,
     /// Tenants it counts events for: sorted, each once.
     pub tenants: Vec<TenantName>,
+    /// `None`: no event said its time, or its sender has no clock of its own.
+    pub lag: Option<Lag>,
 }
 
 /// Lines by what became of them: `received` is the sum of `accepted`, `duplicate` and all `rejected`.
@@ -124,6 +130,7 @@ impl Folder {
             subjects: Subjects::new(settings),
             cells: Cells::default(),
             tally: Tally::default(),
+            lag: None,
             arrival: None,
             lines: 0,
             skipping: false,
@@ -173,6 +180,7 @@ impl Folder {
     pub fn take(&mut self) -> Option<Delta> {
         let arrival = self.arrival.take()?;
         let cells = self.cells.take(&self.subjects);
+        let lag = self.lag();
         if self.subjects.trim() {
             self.cells.subjects_changed();
         }
@@ -186,6 +194,7 @@ impl Folder {
             cells,
             tally: std::mem::take(&mut self.tally),
             last_seq: self.sequence.map(|sequence| sequence.last()),
+            lag,
         })
     }
 
@@ -261,8 +270,28 @@ impl Folder {
         let event = Event::read(fields, self.sequence.is_some())?;
         let subject = self.subjects.find(&event)?;
         let own = self.skew.own_time(event.ts, now);
+        if let Some(ts) = event.ts {
+            let lag = now.wall.millis_since(ts);
+            let is_recent = now.wall.millis_since(own) <= LAG_OF_EVENTS_UP_TO_MILLIS;
+            if is_recent && self.lag.is_none_or(|(least, _)| lag < least) {
+                self.lag = Some((lag, subject));
+            }
+        }
         self.cells.count(subject, &event, own, now.wall);
         Ok(())
+    }
+
+    /// Of those who report with a clock of their own. An event cannot arrive before it happened: where it seems to have
+    /// been sooner than the sender's word allows, one of the clocks was set since.
+    fn lag(&mut self) -> Option<Lag> {
+        let (least, subject) = self.lag.take()?;
+        let said = self.skew.said();
+        matches!(self.subjects.via(), Via::Socket | Via::Plugin).then_some(())?;
+        Some(Lag {
+            sender: Arc::clone(&self.subjects.get(subject)?.gateway),
+            millis: said.map_or(least, |said| said.min(least)),
+            said: said.is_some(),
+        })
     }
 }
 
@@ -275,6 +304,7 @@ impl Delta {
             tally: Tally::default(),
             last_seq: None,
             tenants: Vec::new(),
+            lag: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::bell::Bell;
 use super::counters::Counters;
-use super::delta::{Batch, Reporter};
+use super::delta::{Batch, Lag, Reporter};
 use super::fold::{Delta, FoldSettings};
 use super::hello::HelloRefused;
 use super::parts::Parts;
@@ -265,6 +265,13 @@ impl Hub {
             let rejected = tally.rejected_total();
             self.counters
                 .add(tally.received, tally.duplicate, tally.gaps, &tally.rejected);
+            let lag = delta.lag.map(|lag| match source.reports.whose() {
+                Some(reporter) => Lag {
+                    sender: reporter.0.clone(),
+                    ..lag
+                },
+                None => lag,
+            });
             let tenants = delta.tenants.into_iter();
             let reporters = tenants
                 .filter_map(|tenant| Some((source.reports.of(&tenant)?, tenant)))
@@ -280,6 +287,7 @@ impl Hub {
                     reporters,
                     rejected,
                     marks,
+                    lags: lag.into_iter().collect(),
                 });
             }
             if source.is_told {
@@ -299,6 +307,7 @@ impl Hub {
                 reporters: Vec::new(),
                 rejected: dropped,
                 marks: Vec::new(),
+                lags: Vec::new(),
             });
         }
         taken

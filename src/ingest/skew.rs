@@ -28,6 +28,14 @@ impl Skew {
         })
     }
 
+    /// What the sender said, in milliseconds; `None`: it is watched.
+    pub fn said(&self) -> Option<i64> {
+        match self.0 {
+            Known::Said(millis) => Some(millis),
+            Known::Observed(_) => None,
+        }
+    }
+
     /// An event's own time by our clock: `ts` corrected, or its arrival when it says none or lies
     /// too far ahead.
     pub fn own_time(&mut self, ts: Option<Wall>, now: Now) -> Wall {

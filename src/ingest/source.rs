@@ -46,6 +46,14 @@ impl Reports {
             Reports::OfEachTenant(name) => Some(name(tenant)),
         }
     }
+
+    /// Where all of it is one's.
+    pub fn whose(&self) -> Option<&Reporter> {
+        match self {
+            Reports::Of(reporter) => Some(reporter),
+            Reports::OfNobody | Reports::OfEachTenant(_) => None,
+        }
+    }
 }
 
 /// Where acknowledgements go, and for whom.

@@ -3,6 +3,7 @@
 //! `cron.runs`, newest first, back to the last tick that was heard; then each job's last run in `cron.list` as a
 //! cross-check: one that the history does not know shows that the history is not whole.
 
+use super::duties::Jobs;
 use super::events::{LinkEvent, Memory};
 use super::protocol::{Ask, Page, Run};
 use crate::words::{Now, TenantName, Wall};
@@ -22,6 +23,8 @@ pub struct Fill {
     stage: Stage,
     pages: usize,
     found: Vec<Run>,
+    /// `None`: the list could not be had.
+    jobs: Option<Jobs>,
     gap: Option<&'static str>,
 }
 
@@ -39,6 +42,8 @@ pub struct Filled {
     pub events: Vec<LinkEvent>,
     /// Why there may be more that cannot be known.
     pub gap: Option<&'static str>,
+    /// All jobs, for who wants to know what the gateway does.
+    pub jobs: Option<Jobs>,
 }
 
 impl Fill {
@@ -63,6 +68,7 @@ impl Fill {
             stage: Stage::Runs,
             pages: 0,
             found: Vec::new(),
+            jobs: Some(Jobs::default()),
             gap,
         }
     }
@@ -99,6 +105,10 @@ impl Fill {
         if self.stage != Stage::Jobs {
             return;
         }
+        if let Some(jobs) = &mut self.jobs {
+            jobs.add(page.jobs);
+            jobs.cut |= page.has_more && self.pages + 1 == PAGES_MAX;
+        }
         for run in page.runs {
             let missed = run.delivery.is_some()
                 && run.ended.is_some_and(|ended| ended >= self.since)
@@ -123,6 +133,7 @@ impl Fill {
                 self.next(Stage::Jobs);
             }
             _ => {
+                self.jobs = None;
                 self.gap.get_or_insert("the gateway does not tell its jobs");
                 self.next(Stage::Done);
             }
@@ -137,7 +148,11 @@ impl Fill {
             let ts = run.ended.map_or(now.wall, |ended| ended.plus_millis(-skew_millis));
             events.extend(memory.event(tenant, run, ts, now, true));
         }
-        Filled { events, gap: self.gap }
+        Filled {
+            events,
+            gap: self.gap,
+            jobs: self.jobs,
+        }
     }
 
     fn turn(&mut self, more: bool, next: Stage) {

@@ -7,7 +7,8 @@
 //! gateway ◀─ client ─ Happening ─▶ session (now, ·) ─ Act ─▶ client ─▶ frames, Output
 //!                                     │ protocol: bytes → Frame     (Report, Deliver, Know)
 //!                                     │ health:   Frame → Finding
-//!                                     └ events, fill: Run → LinkEvent, once
+//!                                     ├ events, fill: Run → LinkEvent, once
+//!                                     └ duties: what it does by the clock
 //! ```
 //!
 //! Shell: `client owner tls token`. The other files decide: they take `now` and data, and know no socket.
@@ -42,7 +43,8 @@
 //!
 //! # Invariants
 //!
-//! - Job argv, output, prompts and message text are in no type of this folder: the wire structs lack those fields.
+//! - Job argv, output, prompts and message text are in no type of this folder: the wire structs lack those fields, or
+//!   borrow them for as long as a hash takes ([`duties::Work`]).
 //! - A token crosses no network in the clear: [`place::Place`] cannot be made so.
 //! - The token is in no type but [`token::Token`], and is read after the listener's owner was judged.
 //! - Only an established session can say `down`; who could not be asked is `unknown`.
@@ -50,6 +52,7 @@
 //! - Memory is bounded: frames by [`protocol::FRAME_BYTES_MAX`], runs by [`events::SEEN_MAX`], texts by their fields.
 
 pub mod client;
+pub mod duties;
 pub mod events;
 pub mod fill;
 pub mod health;

@@ -3,7 +3,8 @@
 //! Source: the `gateway/protocol` pages of openclaw 2026.9.6 and recorded frames. Reading is lenient: an unknown
 //! frame is [`Frame::Other`], an unknown field is skipped unread, a field of another type is as good as absent.
 //!
-//! Invariant: no wire struct has a field for a job's payload, output, diagnostics, prompt or message.
+//! Invariant: no wire struct has a field for a job's output, diagnostics, prompt or message; its payload is borrowed
+//! while it is hashed ([`super::duties::Job::read`]).
 
 mod wire;
 
@@ -11,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::duties::{self, Job, Provider};
 use super::events::Ended;
 use super::health::Health;
 use super::token::Token;
@@ -46,6 +48,8 @@ pub enum Frame {
     /// Pushed, about once a minute.
     Health(Health),
     CronFinished(Run),
+    /// Jobs were added, changed or removed, or the configuration was.
+    DutiesChanged,
     Shutdown(Shutdown),
     /// `accepting` is the normal phase.
     Suspension {
@@ -79,6 +83,7 @@ pub enum Method {
     Health,
     CronList,
     CronRuns,
+    ModelsAuthStatus,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +92,8 @@ pub enum Answer {
     Health(Health),
     Jobs(Page),
     Runs(Page),
+    /// Providers whose credentials cannot be used; `None`: it cannot tell.
+    Models(Option<Vec<Provider>>),
     Refused(Refusal),
 }
 
@@ -145,6 +152,8 @@ pub struct Run {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     pub runs: Vec<Run>,
+    /// Of `cron.list`.
+    pub jobs: Vec<Job>,
     /// Entries as sent, also those without a run.
     pub entries: usize,
     pub has_more: bool,
@@ -162,7 +171,13 @@ pub enum Unreadable {
 }
 
 impl Method {
-    const ALL: [Method; 4] = [Method::Connect, Method::Health, Method::CronList, Method::CronRuns];
+    const ALL: [Method; 5] = [
+        Method::Connect,
+        Method::Health,
+        Method::CronList,
+        Method::CronRuns,
+        Method::ModelsAuthStatus,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -170,6 +185,7 @@ impl Method {
             Method::Health => "health",
             Method::CronList => "cron.list",
             Method::CronRuns => "cron.runs",
+            Method::ModelsAuthStatus => "models.authStatus",
         }
     }
 }
@@ -189,6 +205,11 @@ impl Ask {
 
     /// The request frame of `health`.
     pub fn health(self) -> String {
+        self.render(json!({}))
+    }
+
+    /// The request frame of `models.authStatus`, for the gateway's own agent.
+    pub fn model_credentials(self) -> String {
         self.render(json!({}))
     }
 
@@ -289,10 +310,8 @@ fn event(name: &str, payload: Option<&RawValue>) -> Frame {
         "health" => payload
             .and_then(|payload| Health::parse(payload.get()))
             .map_or(Frame::Other, Frame::Health),
-        "cron" => match read::<RunWire>(payload).filter(|run| run.action.0.as_deref() == Some("finished")) {
-            Some(wire) => wire.run().map_or(Frame::Other, Frame::CronFinished),
-            None => Frame::Other,
-        },
+        "cron" => cron(read::<RunWire>(payload).unwrap_or_default()),
+        "config.changed" => Frame::DutiesChanged,
         "shutdown" => {
             let stamped = stamped();
             Frame::Shutdown(Shutdown {
@@ -308,22 +327,32 @@ fn event(name: &str, payload: Option<&RawValue>) -> Frame {
     }
 }
 
+fn cron(wire: RunWire) -> Frame {
+    match wire.action.0.as_deref() {
+        Some("finished") => wire.run().map_or(Frame::Other, Frame::CronFinished),
+        Some("added" | "updated" | "removed") => Frame::DutiesChanged,
+        _ => Frame::Other,
+    }
+}
+
 fn granted(method: Method, payload: Option<&RawValue>) -> Option<Answer> {
     match method {
         Method::Connect => hello(&read::<HelloWire>(payload)?).map(|hello| Answer::Hello(Box::new(hello))),
         Method::Health => Health::parse(payload?.get()).map(Answer::Health),
         Method::CronList => {
             let page: PageWire<'_> = serde_json::from_str(payload?.get()).ok()?;
-            Some(Answer::Jobs(
-                page.read(|raw| serde_json::from_str::<JobWire>(raw).ok()?.last_run()),
-            ))
+            Some(Answer::Jobs(page.read(
+                |raw| serde_json::from_str::<JobWire>(raw).ok()?.last_run(),
+                Job::read,
+            )))
         }
         Method::CronRuns => {
             let page: PageWire<'_> = serde_json::from_str(payload?.get()).ok()?;
             Some(Answer::Runs(
-                page.read(|raw| serde_json::from_str::<RunWire>(raw).ok()?.run()),
+                page.read(|raw| serde_json::from_str::<RunWire>(raw).ok()?.run(), |_| None),
             ))
         }
+        Method::ModelsAuthStatus => Some(Answer::Models(duties::providers(payload?.get()))),
     }
 }
 

@@ -5,7 +5,9 @@
 //! all patience starts afresh (nobody can be blamed for what he said while we slept).
 
 mod established;
+mod facts;
 mod patience;
+mod survey;
 mod verdict;
 
 use std::collections::VecDeque;
@@ -15,7 +17,9 @@ use super::events::{LinkEvent, Memory};
 use super::protocol::{self, Answer, Ask, Frame, HelloOk, Method, Refusal};
 use crate::words::{Cause, Finding, Instant, Now, TenantName, Wall, text};
 use established::Established;
+use facts::Ticks;
 
+pub use facts::LinkFacts;
 pub use patience::{Jitter, Patience};
 
 /// What happened on the way to the gateway. Frames are borrowed: nothing of one outlives its reading.
@@ -93,20 +97,6 @@ pub struct Report {
     pub alive: bool,
 }
 
-/// What the link knows for others.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LinkFacts {
-    pub connected: bool,
-    pub version: String,
-    pub build_id: String,
-    pub boot_id: String,
-    pub applied_config_hash: String,
-    /// When the last handshake succeeded.
-    pub handshake_at: Option<Wall>,
-    /// Changes of `boot_id` that were seen.
-    pub restarts: u64,
-}
-
 /// A wake-up that is later than this is a resume (CONTRACT, *Time*).
 pub const RESUME_AFTER: Duration = Duration::from_secs(10);
 /// That many restarts within [`CRASH_LOOP_WITHIN`] are a crash loop.
@@ -131,6 +121,7 @@ pub struct Session {
     starting: Option<Instant>,
     /// The gateway's clock minus ours, in milliseconds; `None` until told.
     skew_millis: Option<i64>,
+    ticks: Ticks,
     /// Credentials were refused or kept back: another token is worth another try.
     wants_token: bool,
     /// When the standing was last kept.
@@ -172,6 +163,7 @@ impl Session {
             restarts: VecDeque::new(),
             starting: None,
             skew_millis: None,
+            ticks: Ticks::default(),
             wants_token: false,
             kept_at: now.at,
         }
@@ -376,7 +368,11 @@ impl Session {
             applied_config_hash: hello.applied_config_hash,
             handshake_at: Some(now.wall),
             restarts: self.facts.restarts,
+            skew_millis: self.facts.skew_millis,
+            duties: self.facts.duties.take(),
+            duties_at: self.facts.duties_at,
         };
+        self.ticks.is_news(self.facts.skew_millis);
         acts.push(Act::Know(self.facts.clone()));
     }
 
@@ -476,7 +472,9 @@ impl Session {
 
     fn clock(&mut self, now: Now, gateway: Option<Wall>) {
         if let Some(gateway) = gateway {
-            self.skew_millis = Some(gateway.millis_since(now.wall));
+            let skew = gateway.millis_since(now.wall);
+            self.skew_millis = Some(skew);
+            self.facts.skew_millis = self.ticks.see(skew);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Frames that a real gateway sent, and timelines of a link in virtual time.
 
 mod deliveries;
+mod duties;
 mod frames;
 mod timeline;
 
@@ -78,12 +79,13 @@ impl Line {
         self.says(&hello);
     }
 
-    /// Answers `health` and both lists, all empty.
+    /// Answers `health`, both lists and what is asked of models, all empty.
     pub fn settle(&mut self) {
         self.answers_health("{}");
         for method in ["cron.runs", "cron.list"] {
             self.answers(method, r#"{"jobs":[],"entries":[],"hasMore":false}"#);
         }
+        self.answers("models.authStatus", r#"{"providers":[]}"#);
     }
 
     /// The connection is lost, and a minute later it is back and its `health` answered.

@@ -65,6 +65,7 @@ impl Asker {
             Asks::Tcp(tcp) => kind::tcp::ask(tcp, &ask).await,
             Asks::Tls(tls) => kind::tls::ask(tls, &ask).await,
             Asks::Disk(disk) => kind::disk::ask(disk, &ask).await,
+            Asks::Clock(clock) => kind::clock::ask(clock, &ask, self.tools.openclaw.posture).await,
             Asks::Write(write) => kind::write::ask(write, &ask).await,
             Asks::Queue(queue) => kind::queue::ask(queue, &ask).await,
             Asks::Lock(lock) => kind::lock::ask(lock, order.probe.worst, &ask, &self.tools).await,

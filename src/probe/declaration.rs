@@ -3,6 +3,7 @@
 //! A `Probe` is valid by construction (the config module parses and checks the YAML). Nothing here
 //! asks anything: `ask` does, and answers with a `Finding`.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,6 +65,8 @@ pub enum Asks {
     /// The certificates that are served, and the files behind them.
     Tls(Tls),
     Disk(Disk),
+    /// The clocks of those who report, and who keeps this host's own.
+    Clock(Clock),
     Write(Write),
     Queue(Queue),
     /// What runs, against what `openclaw.lock` pins.
@@ -93,6 +96,11 @@ pub struct Exec {
     pub env: Vec<(String, String)>,
     /// Rules on what [`Parse::has_rules`] reports, the first that matches wins.
     pub rules: Vec<Rule>,
+    /// [`Parse::Cost`]: a job that is due more often than this needs to be approved.
+    pub interval_min: Duration,
+    /// While nothing that it looks at changes, an `ok` is repeated without a run, and none that is shown is older than
+    /// this. `None`: every ask is a run.
+    pub stretch: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -114,6 +122,8 @@ pub enum Parse {
     Security,
     /// A JSON object with `status` (ok, degraded, down, unknown; pass, warn, fail; yellow…) or `ok`, and `summary`.
     Json,
+    /// An OpenClaw's list of jobs: how often they run, and whether any work is done twice.
+    Cost,
     /// An OpenClaw gateway's `/readyz` (kind `http` only).
     Readyz,
 }
@@ -196,6 +206,15 @@ pub enum Amount {
     Share(f64),
 }
 
+/// How far clocks may be apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// Degraded beyond.
+    pub warn_skew: Duration,
+    /// Down beyond; the shipped probe's `worst` makes that degraded.
+    pub down_skew: Duration,
+}
+
 /// Create, write, fsync and unlink a small file in each state path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
@@ -236,6 +255,9 @@ pub struct Order {
     pub check: CheckId,
     pub probe: Arc<Probe>,
     pub target: Target,
+    /// It is asked because its time has come and for no other reason, and all that is known of it is well: an answer
+    /// may be repeated ([`Exec::stretch`]). False when a person asks, while a run is open, after a sleep.
+    pub routine: bool,
 }
 
 /// Tells a late answer of a discarded run from the one that is waited for.
@@ -248,6 +270,8 @@ pub enum Target {
     Node {
         /// The node's state directory and each tenant's, with the user it belongs to.
         state_dirs: Vec<StateDir>,
+        /// Whose clock is known, where the probe is about clocks.
+        senders: Vec<Sender>,
     },
     Tenant(Box<TenantTarget>),
 }
@@ -258,6 +282,15 @@ pub struct StateDir {
     pub tenant: Option<TenantName>,
     /// Write as this user (needs root); `None`: as ourselves.
     pub user: Option<String>,
+}
+
+/// Somebody who reports with a clock of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// A producer, a gateway, a tenant's link.
+    pub name: Arc<str>,
+    /// How far our clock is ahead of its own; negative: behind.
+    pub skew_millis: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -277,6 +310,8 @@ pub struct TenantTarget {
     pub secrets_dir: Option<PathBuf>,
     /// What its link knows, while there is one.
     pub link: Option<LinkFacts>,
+    /// Jobs, by name or id, that somebody answers for: `tenants.T.jobs.NAME.approved`.
+    pub approved_jobs: BTreeSet<String>,
     /// How long a gateway may say `starting` before that is an outage.
     pub startup_grace: Duration,
 }
@@ -306,12 +341,15 @@ impl Target {
 impl Parse {
     /// Whether it reads what an `openclaw` says, whose arguments readyd knows in every dialect.
     pub const fn is_openclaws(self) -> bool {
-        matches!(self, Parse::Doctor | Parse::Config | Parse::Secrets | Parse::Security)
+        matches!(
+            self,
+            Parse::Doctor | Parse::Config | Parse::Secrets | Parse::Security | Parse::Cost
+        )
     }
 
     /// Whether the articles' CLI has no words for it.
     pub const fn is_no_articles(self) -> bool {
-        matches!(self, Parse::Secrets | Parse::Security)
+        matches!(self, Parse::Secrets | Parse::Security | Parse::Cost)
     }
 
     /// Whether it reads findings with ids, which rules may ignore, note or downgrade.
@@ -330,6 +368,7 @@ impl Asks {
             Asks::Tcp(_) => "tcp",
             Asks::Tls(_) => "tls",
             Asks::Disk(_) => "disk",
+            Asks::Clock(_) => "clock",
             Asks::Write(_) => "write",
             Asks::Queue(_) => "queue",
             Asks::Lock(_) => "lock",
@@ -402,6 +441,7 @@ impl TenantTarget {
             token_file: None,
             secrets_dir: None,
             link: None,
+            approved_jobs: BTreeSet::new(),
             startup_grace: Duration::from_secs(60),
         }
     }

@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "shell: tries whether files may be read")]
 
 mod secrets;
-
+mod stretch;
 #[cfg(test)]
 mod tests;
 
@@ -15,14 +15,17 @@ use super::declaration::{Exec, Instance, Order, Parse, Target};
 use super::kind::Means;
 use super::openclaw::{self, Cli, Dialects, Identity, Release, Speaks};
 use super::parse::secrets::Beside;
-use super::parse::{self, Said};
+use super::parse::{self, Policy, Said};
 use super::runner::{self, Command, Exit, Limits, NotStarted, RunResult};
 use super::target::{config_file_of, fill, has_placeholder, state_dir_of};
 use crate::account::{self, Account};
+use crate::clock;
 use crate::config::env_file::read_env_file;
 use crate::config::environment::Environment;
+use crate::config::units::write_span;
 use crate::config::{Config, Dialect, Openclaw, Posture};
-use crate::words::{Answer, Cause, Cost, Finding, redact};
+use crate::words::{Answer, Cause, Cost, Finding, Instant, redact};
+use stretch::{Inputs, Kept, Making};
 
 /// What every run is given, from the configuration and the daemon's own environment.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub struct Tools {
     pub openclaw: Openclaw,
     /// Kept over a reload of the configuration.
     pub dialects: Dialects,
+    /// As well.
+    pub kept: Kept,
 }
 
 /// `LANG` of children where ours is not set: a doctor's text should be what the parsers know.
@@ -50,6 +55,7 @@ impl Tools {
             lang: environment.lang.clone().unwrap_or_else(|| LANG.to_owned()),
             openclaw: config.openclaw.clone(),
             dialects: Dialects::default(),
+            kept: Kept::default(),
         }
     }
 
@@ -69,6 +75,10 @@ pub async fn ask_exec(order: &Order, exec: &Exec, tools: &Tools, means: &Means) 
 }
 
 async fn ask(order: &Order, exec: &Exec, tools: &Tools, means: &Means) -> Result<(Finding, Cost), NotStarted> {
+    let began = clock::instant();
+    if let Some(finding) = over_the_link(order, exec, began) {
+        return Ok((finding, Cost::default()));
+    }
     let place = look_up(order, exec, tools).await?;
     let Some(Question { args, speaks }) = question(&place, order, exec, tools).await? else {
         return Ok((
@@ -80,6 +90,15 @@ async fn ask(order: &Order, exec: &Exec, tools: &Tools, means: &Means) -> Result
         .chain(args.iter().cloned())
         .collect::<Vec<_>>()
         .join(" ");
+    let inputs = match exec.stretch {
+        Some(_) => inputs(&place, &args, order, tools).await,
+        None => None,
+    };
+    if let (Some(stretch), Some(inputs)) = (exec.stretch, &inputs)
+        && let Some(finding) = tools.kept.repeated(order, inputs, stretch, began)
+    {
+        return Ok((finding, Cost::default()));
+    }
     let beside = match exec.parse {
         Parse::Secrets => Some(secrets::look(order, &place).await?),
         _ => None,
@@ -97,7 +116,7 @@ async fn ask(order: &Order, exec: &Exec, tools: &Tools, means: &Means) -> Result
     let mut finding = match (ended(&result, limits), beside) {
         (Err(finding), _) => finding,
         (Ok(said), Some(beside)) => secrets::judge(&said, beside, order, tools.openclaw.posture, means).await,
-        (Ok(said), None) => translate(&said, exec, speaks, tools.openclaw.posture),
+        (Ok(said), None) => translate(&said, exec, &order.target, speaks, tools.openclaw.posture),
     };
     if finding.answer == Answer::Unknown {
         finding.evidence_push("command", shown);
@@ -106,6 +125,9 @@ async fn ask(order: &Order, exec: &Exec, tools: &Tools, means: &Means) -> Result
         finding.note_push(note);
     }
     finding.hide(&secrets);
+    if exec.stretch.is_some() {
+        tools.kept.answered(&order.check, inputs, &finding, began);
+    }
     Ok((finding, result.cost))
 }
 
@@ -137,6 +159,51 @@ pub async fn release(tools: &Tools) -> Result<Release, NotStarted> {
     let mut env = base_env(tools, &tools.home);
     env.extend(openclaw::ENV.map(|(name, value)| (name.to_owned(), value.to_owned())));
     tools.dialects.release(&identity, &env).await
+}
+
+/// How old the jobs may be that a standing link knows: it asks every half hour, and hears of changes at once.
+const DUTIES_BELIEVED: Duration = Duration::from_secs(3600);
+
+/// The answer that needs no process, since the tenant's link has had it.
+fn over_the_link(order: &Order, exec: &Exec, now: Instant) -> Option<Finding> {
+    let Target::Tenant(tenant) = &order.target else {
+        return None;
+    };
+    let facts = tenant.link.as_ref().filter(|facts| facts.connected)?;
+    let asks = exec.parse == Parse::Cost && exec.command.is_empty();
+    let told = facts.duties_at.filter(|told| now.since(*told) <= DUTIES_BELIEVED)?;
+    let duties = facts.duties.as_ref().filter(|_| asks)?;
+    let asked = format!("over the link, {} ago", write_span(now.since(told)));
+    Some(parse::judge_cost(duties, policy(exec, &order.target)?, &asked))
+}
+
+/// What a tenant's jobs may cost; `None`: the probe is not a tenant's.
+fn policy<'a>(exec: &Exec, target: &'a Target) -> Option<Policy<'a>> {
+    match target {
+        Target::Tenant(tenant) => Some(Policy {
+            interval_min: exec.interval_min,
+            approved: &tenant.approved_jobs,
+        }),
+        Target::Node { .. } => None,
+    }
+}
+
+/// What the run is about to be made of, off the async threads; `None`: nothing can be promised by it.
+async fn inputs(place: &Place, args: &[String], order: &Order, tools: &Tools) -> Option<Inputs> {
+    let cli = match &place.identity {
+        Some(_) => Some(cli(place, tools).await.ok()?),
+        None => None,
+    };
+    let making = Making {
+        program: place.program.clone(),
+        cli,
+        args: args.to_vec(),
+        env: place.env.clone(),
+        home: place.home.clone(),
+    };
+    let order = order.clone();
+    let looking = tokio::task::spawn_blocking(move || Inputs::of(&order, making));
+    tokio::time::timeout(LOOK_UP_WITHIN, looking).await.ok()?.ok()?
 }
 
 /// What a command was given and must not be seen to say: values of variables that are secret by their name. Short ones are
@@ -174,7 +241,7 @@ fn ended(result: &RunResult, limits: Limits) -> Result<Said<'_>, Finding> {
 }
 
 /// What it means.
-fn translate(said: &Said<'_>, exec: &Exec, speaks: Speaks, posture: Posture) -> Finding {
+fn translate(said: &Said<'_>, exec: &Exec, target: &Target, speaks: Speaks, posture: Posture) -> Finding {
     match exec.parse {
         Parse::Doctor => parse::doctor(said, &exec.rules, posture),
         Parse::Config => parse::config(said, speaks),
@@ -187,6 +254,10 @@ fn translate(said: &Said<'_>, exec: &Exec, speaks: Speaks, posture: Posture) -> 
         Parse::ExitCode => parse::exit_code(said),
         Parse::Security => parse::security(said, &exec.rules, posture),
         Parse::Json => parse::json(said),
+        Parse::Cost => match policy(exec, target) {
+            Some(policy) => parse::cost(said, policy),
+            None => Finding::unknown(Cause::Misconfigured, "jobs are a tenant's: say `scope: tenant`"),
+        },
         Parse::Readyz => Finding::unknown(Cause::Misconfigured, "`parse: readyz` is for `kind: http`"),
     }
 }

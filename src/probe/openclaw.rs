@@ -115,6 +115,10 @@ pub fn args(parse: Parse, cli: &Cli, target: &Target) -> Result<Option<Vec<Strin
         Parse::Config => config_args(cli, target).map(Some),
         Parse::Secrets => secrets_args(cli, target),
         Parse::Security => security_args(cli, target),
+        Parse::Cost => match cli.speaks {
+            Speaks::Article => Ok(None),
+            Speaks::Openclaw => cron_list_args(target).map(Some),
+        },
         Parse::Nagios | Parse::ExitCode | Parse::Json | Parse::Readyz => {
             Err("it has no command: say `command:`".to_owned())
         }
@@ -183,6 +187,13 @@ fn tenant_name(target: &Target) -> Result<&str, String> {
         Target::Tenant(tenant) => Ok(tenant.name.as_str()),
         Target::Node { .. } => Err("it is asked of a tenant: say `scope: tenant`".to_owned()),
     }
+}
+
+/// Asks the gateway for its jobs: those that are enabled, of all agents.
+fn cron_list_args(target: &Target) -> Result<Vec<String>, String> {
+    let mut args = profile_args(target)?;
+    args.extend(strings(&["cron", "list", "--json"]));
+    Ok(args)
 }
 
 /// The variables that make an OpenClaw look at this instance, whatever else its arguments say. A profile

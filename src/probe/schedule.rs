@@ -102,6 +102,12 @@ impl Schedule {
         due
     }
 
+    /// Whether it is in flight because its time had come, and for no other reason: nobody asked, nothing was in doubt,
+    /// and the host had not slept since it was asked before.
+    pub fn is_routine(&self, check: &CheckId) -> bool {
+        self.checks.get(check).is_some_and(|entry| entry.routine)
+    }
+
     /// Its run has ended; `again`: whether to ask before its regular time.
     pub fn done(&mut self, now: Instant, check: &CheckId, again: Again) {
         self.change(check, |entry| {
@@ -142,6 +148,7 @@ impl Schedule {
             self.change(check, |entry| {
                 entry.retry = None;
                 entry.unknown_wait = None;
+                entry.unsettled = true;
                 if entry.in_flight.take().is_some() || entry.slot == Slot::Native {
                     entry.regular = now;
                 }
@@ -234,6 +241,10 @@ struct Entry {
     at_once: bool,
     /// When it is due because of what it looks at.
     touched: Option<Instant>,
+    /// It is new, or the host slept: the next ask is no routine.
+    unsettled: bool,
+    /// The last run began as a matter of routine.
+    routine: bool,
     /// Since when.
     in_flight: Option<Instant>,
     /// When its last run began.
@@ -251,6 +262,8 @@ impl Entry {
             unknown_wait: None,
             at_once: false,
             touched: None,
+            unsettled: true,
+            routine: false,
             in_flight: None,
             began: None,
         }
@@ -274,8 +287,10 @@ impl Entry {
     fn begin(&mut self, now: Instant) {
         self.in_flight = Some(now);
         self.began = Some(now);
+        self.routine = !self.at_once && !self.unsettled && self.retry.is_none() && self.touched.is_none();
         self.at_once = false;
         self.touched = None;
+        self.unsettled = false;
         self.retry = None;
     }
 

@@ -3,7 +3,9 @@
 /// Name of the file in `probes/` and its text. In order of name.
 pub const SHIPPED: &[(&str, &str)] = &[
     ("certificate.yaml", include_str!("../../probes/certificate.yaml")),
+    ("clock.yaml", include_str!("../../probes/clock.yaml")),
     ("config.yaml", include_str!("../../probes/config.yaml")),
+    ("cost.yaml", include_str!("../../probes/cost.yaml")),
     ("disk.yaml", include_str!("../../probes/disk.yaml")),
     ("doctor.yaml", include_str!("../../probes/doctor.yaml")),
     ("exposure.yaml", include_str!("../../probes/exposure.yaml")),

@@ -184,7 +184,10 @@ mod tests {
             filled("{config}", Instance::Unknown, None),
             "error: {config} has no value: say `profile:` or `state_dir:` for tenant acme"
         );
-        let node = Target::Node { state_dirs: Vec::new() };
+        let node = Target::Node {
+            state_dirs: Vec::new(),
+            senders: Vec::new(),
+        };
         assert_eq!(
             fill("{tenant}", &node, None).unwrap_err(),
             "{tenant} needs a tenant: say `scope: tenant`, or leave it out"

@@ -246,6 +246,14 @@ impl Readiness {
         self.checks.values().all(Check::has_finding)
     }
 
+    /// Whether a check's level is ok, its last finding says so too, and nothing speaks against it.
+    pub fn is_well(&self, id: &CheckId) -> bool {
+        self.checks.get(id).is_some_and(|check| {
+            let settled = check.asks_again() == Again::No && !check.is_flapping();
+            settled && check.remembered() == Some(Verdict::Ok)
+        })
+    }
+
     /// Whether the next [`Readiness::tick`] will say `resumed`. Cheap: ask before handing in a finding, since
     /// one that was in flight while the host slept is to be discarded.
     pub fn resume_due(&self, now: Now) -> bool {

@@ -80,6 +80,8 @@ impl Pending {
                 last.cells.append(&mut batch.cells);
                 last.reporters.append(&mut batch.reporters);
                 last.rejected = last.rejected.saturating_add(batch.rejected);
+                last.lags.append(&mut batch.lags);
+                last.lags.truncate(Batch::LAGS_MAX);
                 if self.unmerged > CELLS_UNMERGED_MAX {
                     self.merge();
                 }

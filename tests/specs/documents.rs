@@ -25,6 +25,7 @@ const NOT_RUN_HERE: &[&str] = &[
     // Of tenants whose state is somewhere.
     "readyd skills",
     "readyd lock",
+    "cost@acme",
 ];
 
 fn documents() -> Vec<PathBuf> {

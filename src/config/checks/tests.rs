@@ -164,3 +164,45 @@ fn a_tenant_in_trouble_is_an_error_of_the_report() {
     }
     assert_eq!(config.report().errors, ["tenant acme: 10-a.yaml:1: broken"]);
 }
+
+const COST: &[(&str, &str)] = &[("cost.yaml", include_str!("../../../probes/cost.yaml"))];
+
+fn with(shipped: &[(&str, &str)], file: &str) -> Config {
+    let tree = yaml::parse("readyd.yaml", file.as_bytes()).unwrap();
+    let (draft, problems) = raw::decode(Some(&tree), None, &Environment::default());
+    assert!(problems.is_empty(), "{problems}");
+    let mut remarks = Remarks::default();
+    let declarations = Declarations::gather(shipped, &[], draft.overrides.as_ref(), draft.patience, &mut remarks);
+    compose(&draft, &declarations, &remarks.warnings, None).unwrap()
+}
+
+#[test]
+fn cost_is_asked_of_those_who_can_be_asked_and_not_of_the_articles_cli() {
+    let checks = |file: &str| {
+        let config = with(COST, file);
+        config.checks().keys().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let tenants = "tenants: {a: {profile: a}, b: {port: 1}, c: {state_dir: /c}}\n";
+    assert_eq!(checks(tenants), ["cost@a", "cost@c"]);
+    assert_eq!(checks(&format!("{tenants}openclaw: {{dialect: article}}\n")), [""; 0]);
+    let own = "probes: {cost: {command: [my-jobs, '{tenant}']}}\n";
+    assert_eq!(checks(&format!("{tenants}{own}")).len(), 3, "a command of one's own");
+}
+
+#[test]
+fn a_stretched_check_notices_as_late_as_it_is_stretched_and_says_so_where_that_is_nothing() {
+    let stretched = |stretch: &str| {
+        let config = config(&format!(
+            "tenants: {{acme: {{}}}}\nprobes: {{doctor: {{stretch: {stretch}}}}}"
+        ));
+        let doctor = Arc::clone(&config.probes[&ProbeName::parse("doctor").unwrap()]);
+        (worst_case(&doctor), config.warnings)
+    };
+    let (within, warnings) = stretched("2h");
+    // 2 h + 60 s, then 30 s + 60 s.
+    assert_eq!(within, Duration::from_secs(7200 + 60 + 90));
+    assert_eq!(warnings, [""; 0]);
+    let (_, warnings) = stretched("9m");
+    expect![[r#"["probes.doctor.stretch 9m is less than twice every (5m): nothing is ever skipped"]"#]]
+        .assert_eq(&format!("{warnings:?}"));
+}

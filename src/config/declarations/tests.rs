@@ -239,7 +239,7 @@ r: {kind: listener, scope: node}
             error: readyd.yaml:4: probes.d.url: a probe of kind http needs `url`
             error: readyd.yaml:5: probes.e.address: {prot} is no placeholder; there are {tenant} {profile} {state_dir} {config} {port}
             error: readyd.yaml:6: probes.f.command: {tenant} cannot be filled in: the probe is bound to the node, not to a tenant
-            error: readyd.yaml:8: probes.h.parse: readyz is for kind http; exec knows doctor config nagios secrets exit-code security json
+            error: readyd.yaml:8: probes.h.parse: readyz is for kind http; exec knows doctor config nagios secrets exit-code security json cost
             error: readyd.yaml:9: probes.i: warn_free (1GiB) must be at least down_free (2GiB)
             error: readyd.yaml:9: probes.i: warn_inodes (1%) must be at least down_inodes (2%)
             error: readyd.yaml:10: probes.j: warn_depth (9) must be at most down_depth (8)
@@ -270,7 +270,7 @@ fn a_broken_file_of_probes_d_is_an_error_and_the_others_are_told_as_well() {
         &Layers { files: &files, ..NONE },
         expect![[r#"
             error: a.yaml:1: name: a declaration needs a `name` ([a-z0-9][a-z0-9-]{0,31})
-            error: b.yaml:2: probes.b.kind: expected a kind (exec gateway http listener tcp tls disk write queue lock host process digest store files), found "teleport"
+            error: b.yaml:2: probes.b.kind: expected a kind (exec gateway http listener tcp tls disk clock write queue lock host process digest store files), found "teleport"
             error: c.yaml:2: a tab indents this line; YAML wants spaces there
             error: d.yaml:2: probes.d.evry: unknown key; did you mean `every`?"#]],
     );

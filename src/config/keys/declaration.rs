@@ -7,13 +7,10 @@ use super::{BOOL, DAY, HOUR, RUN, SECOND, TEXT, TEXTS, key};
 use crate::config::shape::{Key, Shape, Word};
 
 /// Kinds that this version asks.
-pub const KINDS: [&str; 15] = [
-    "exec", "gateway", "http", "listener", "tcp", "tls", "disk", "write", "queue", "lock", "host", "process", "digest",
-    "store", "files",
+pub const KINDS: [&str; 16] = [
+    "exec", "gateway", "http", "listener", "tcp", "tls", "disk", "clock", "write", "queue", "lock", "host", "process",
+    "digest", "store", "files",
 ];
-
-/// Kinds that declarations may name in a later version.
-pub const KINDS_TO_COME: [&str; 1] = ["clock"];
 
 /// A probe's declaration: the keys of all kinds, since an override does not say its kind again.
 /// [`kinds_of`] says which belong where.
@@ -109,6 +106,7 @@ pub const DECLARATION: &[Key] = &[
             "exit-code",
             "security",
             "json",
+            "cost",
             "readyz",
         ]),
         "json",
@@ -135,6 +133,18 @@ pub const DECLARATION: &[Key] = &[
         &RULES,
         "[core/doctor/disk-space]",
         "exec: findings to ignore, before the rules.",
+    ),
+    key(
+        "interval_min",
+        &Shape::Duration { min: SECOND, max: DAY },
+        "2m",
+        "exec, parse cost: a job that is due more often needs approval. Default: 1m.",
+    ),
+    key(
+        "stretch",
+        &Shape::Duration { min: SECOND, max: DAY },
+        "2h",
+        "exec: while nothing it looks at changes, an ok is repeated for up to this long. Default: off.",
     ),
     key(
         "url",
@@ -216,6 +226,18 @@ pub const DECLARATION: &[Key] = &[
     ),
     key("warn_inodes", &Shape::Share, "6%", "disk: degraded below. Default: 5%."),
     key("down_inodes", &Shape::Share, "2%", "disk: down below. Default: 1%."),
+    key(
+        "warn_skew",
+        &Shape::Duration { min: SECOND, max: DAY },
+        "20s",
+        "clock: degraded beyond. Default: 30s.",
+    ),
+    key(
+        "down_skew",
+        &Shape::Duration { min: SECOND, max: DAY },
+        "3m",
+        "clock: down beyond. Default: 2m.",
+    ),
     key(
         "warn_depth",
         &Shape::Count { min: 1, max: u64::MAX },
@@ -307,7 +329,7 @@ pub const RULE: &[Key] = &[
 /// Whether a declaration of `kind` may have `key`; true for keys of every kind.
 pub fn belongs(key: &str, kind: &str) -> bool {
     let kinds: &[&str] = match key {
-        "lane" | "command" | "env" | "rules" | "ignore" => &["exec"],
+        "lane" | "command" | "env" | "rules" | "ignore" | "interval_min" | "stretch" => &["exec"],
         "parse" => &["exec", "http"],
         "url" | "insecure" | "body_max" => &["http"],
         "allow" | "must_refuse" => &["listener"],
@@ -315,6 +337,7 @@ pub fn belongs(key: &str, kind: &str) -> bool {
         "addresses" | "ca_file" | "certificate_file" | "warn_days" | "down_days" => &["tls"],
         "paths" => &["disk", "write", "queue"],
         "warn_free" | "down_free" | "warn_inodes" | "down_inodes" => &["disk"],
+        "warn_skew" | "down_skew" => &["clock"],
         "warn_depth" | "down_depth" | "warn_age" | "down_age" | "warn_wal" => &["queue"],
         "lock_file" => &["lock"],
         "warn_memory" | "warn_descriptors" | "warn_load" => &["host"],
@@ -323,11 +346,10 @@ pub fn belongs(key: &str, kind: &str) -> bool {
     kinds.contains(&kind)
 }
 
-/// Words of a later version pass here: the decoder says of them that they are to come.
 const KIND: Word = Word {
-    expected: "a kind (exec gateway http listener tcp tls disk write queue lock host process digest store files)",
-    is: |text| KINDS.contains(&text) || KINDS_TO_COME.contains(&text),
-    pattern: Some("^(exec|gateway|http|listener|tcp|tls|disk|write|queue|lock|host|process|digest|store|files)$"),
+    expected: "a kind (exec gateway http listener tcp tls disk clock write queue lock host process digest store files)",
+    is: |text| KINDS.contains(&text),
+    pattern: Some("^(exec|gateway|http|listener|tcp|tls|disk|clock|write|queue|lock|host|process|digest|store|files)$"),
 };
 const ABSOLUTE_PATHS: Shape = Shape::List {
     of: &Shape::Word(&ABSOLUTE_PATH),

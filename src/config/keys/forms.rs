@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use crate::config::shape::Word;
 use crate::ingest::endpoint;
 use crate::link::place::{Address, Fingerprint};
+use crate::link::protocol::WORD_BYTES_MAX;
 use crate::probe::allowed::Allowed;
 use crate::words::{ProbeName, TenantName, text};
 
@@ -129,6 +130,16 @@ pub const ENDPOINT: Word = Word {
     is: |text| {
         let clean = !text.chars().any(text::is_harmful);
         clean && text.len() <= endpoint::ENDPOINT_BYTES_MAX && endpoint::stored(text).is_some()
+    },
+    pattern: None,
+};
+
+/// As OpenClaw knows it; longer ones are cut by the link as well.
+pub const JOB_NAME: Word = Word {
+    expected: "a job's name or id of 1 to 128 printable bytes",
+    is: |text| {
+        let clean = !text.chars().any(text::is_harmful);
+        clean && !text.trim().is_empty() && text.len() <= WORD_BYTES_MAX
     },
     pattern: None,
 };

@@ -37,6 +37,8 @@ pub const FORBIDDEN: &[&str] = &[
     "title",
     "webhook_source",
     "log_file",
+    "jobs",
+    "stretch",
     "retry_every",
 ];
 

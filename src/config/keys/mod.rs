@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use self::declaration::DECLARATION;
 use self::forms::{
-    ADDRESS, CERTIFICATE_FINGERPRINT, DIGEST_SOURCE, ENDPOINT, GATEWAY_ADDRESS, LABEL, MODE, NODE_NAME, PATH_WORD,
-    PEER_TENANT, PROBE_NAME, PROFILE, TENANT_NAME, UID, USER,
+    ADDRESS, CERTIFICATE_FINGERPRINT, DIGEST_SOURCE, ENDPOINT, GATEWAY_ADDRESS, JOB_NAME, LABEL, MODE, NODE_NAME,
+    PATH_WORD, PEER_TENANT, PROBE_NAME, PROFILE, TENANT_NAME, UID, USER,
 };
 use super::shape::{Key, Shape};
 use crate::config::Config;
@@ -225,7 +225,24 @@ pub const TENANT: &[Key] = &[
         "70",
         "Its failures in five minutes before it degrades. Default: digest.tenant_budget.",
     ),
+    key(
+        "jobs",
+        &Shape::Map {
+            key: &JOB_NAME,
+            of: &Shape::Object(JOB),
+            entries_max: 512,
+        },
+        "{inbox-poll: {approved: true}}",
+        "What is known of its scheduled jobs, by name or id.",
+    ),
 ];
+
+pub const JOB: &[Key] = &[key(
+    "approved",
+    &BOOL,
+    "true",
+    "true: it may run more often than `cost` allows, and do what another job does. Default: false.",
+)];
 
 pub const ENDPOINT_KEYS: &[Key] = &[key(
     "budget",

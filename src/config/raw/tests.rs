@@ -334,6 +334,7 @@ fn every_key_of_a_declaration_changes_the_probe() {
         "tcp" => "kind: tcp, address: '127.0.0.1:1', ",
         "tls" => "kind: tls, ",
         "disk" => "kind: disk, ",
+        "clock" => "kind: clock, ",
         "queue" => "kind: queue, ",
         "lock" => "kind: lock, ",
         _ => "kind: host, ",
@@ -351,7 +352,7 @@ fn every_key_of_a_declaration_changes_the_probe() {
     for key in DECLARATION.iter().filter(|key| key.name != "kind") {
         // `disk` is already down on silence and bound to the node; `host` takes what all kinds have.
         let kinds = [
-            "exec", "http", "listener", "tcp", "tls", "disk", "queue", "lock", "host",
+            "exec", "http", "listener", "tcp", "tls", "disk", "clock", "queue", "lock", "host",
         ];
         let kind = match key.name {
             "on_silence" => "disk",
@@ -359,6 +360,7 @@ fn every_key_of_a_declaration_changes_the_probe() {
         };
         let before = match key.name {
             "rules" | "ignore" => "kind: exec, parse: doctor, ",
+            "interval_min" => "kind: exec, parse: cost, ",
             // Required keys stand in the minimal declaration already.
             "command" => "kind: exec, parse: doctor, ",
             "url" | "address" => {

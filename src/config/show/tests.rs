@@ -104,6 +104,7 @@ fn it_reads_like_a_config_file() {
             gateway: null
             gateway_ca_file: null
             gateway_fingerprint: null
+            jobs: {}
             log_file: null
             port: 18789
             profile: null

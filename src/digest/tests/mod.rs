@@ -266,6 +266,7 @@ impl Timeline {
                 .collect(),
             rejected: 0,
             marks: Vec::new(),
+            lags: Vec::new(),
         }
     }
 

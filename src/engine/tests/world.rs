@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::config::load::{Options, load};
 use crate::engine::{Beginning, Command, Done, Engine, Input, Output, Refused};
-use crate::ingest::delta::{Batch, CellCount, CellKey, Subject};
+use crate::ingest::delta::{Batch, CellCount, CellKey, Lag, Subject};
 use crate::probe::declaration::{Order, RunId};
 use crate::readiness::snapshot::{Phase, Snapshot};
 use crate::store::{Persist, Restored, StoreEvent};
@@ -75,6 +75,8 @@ pub struct World {
     pub replies: Vec<(u64, Result<Done, Refused>)>,
     /// Every order, as `gateway@acme`.
     pub asked: Vec<CheckId>,
+    /// The last order of each check.
+    pub ordered: BTreeMap<CheckId, Order>,
     pub cancelled: Vec<CheckId>,
     inbox: VecDeque<Input>,
     last_command: u64,
@@ -133,6 +135,7 @@ impl World {
             published: Vec::new(),
             replies: Vec::new(),
             asked: Vec::new(),
+            ordered: BTreeMap::new(),
             cancelled: Vec::new(),
             inbox: VecDeque::new(),
             last_command: 0,
@@ -242,7 +245,16 @@ impl World {
             reporters: Vec::new(),
             rejected: 0,
             marks: Vec::new(),
+            lags: Vec::new(),
         });
+    }
+
+    /// One failure, and what its sender's delta told of its clock.
+    pub fn fails_with_lag(&mut self, lag: Lag) {
+        self.fails("acme", "crm", 1);
+        if let Some(batch) = self.disk.uncommitted.last_mut() {
+            batch.lags.push(lag);
+        }
     }
 
     pub fn store_fails(&mut self) {
@@ -334,7 +346,9 @@ impl World {
 
     fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Run(Order { run, check, .. }) => {
+            Output::Run(order) => {
+                self.ordered.insert(order.check.clone(), order.clone());
+                let Order { run, check, .. } = order;
                 let twice = self.in_flight.values().any(|asked| asked.check == check);
                 assert!(!twice, "{check} is asked while it is in flight");
                 assert!(run > self.last_run, "run numbers grow");

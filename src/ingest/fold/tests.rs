@@ -399,3 +399,84 @@ fn a_leap_leaves_last_seq_alone() {
         "#]],
     );
 }
+
+/// What a delta tells of its sender's clock, from events so many seconds before their arrival.
+fn lag_of(folder: &mut Folder, now: Now, ages: &[i64]) -> Option<(String, i64, bool)> {
+    let mut rejections = Vec::new();
+    for age in ages {
+        let ts = now.wall.as_millis() - age * 1000;
+        let line = format!(r#"{{"tenant":"acme","endpoint":"crm","status":503,"gateway":"gw-{age}","ts":{ts}}}"#);
+        folder.one(line.as_bytes(), now, &mut rejections);
+    }
+    let lag = folder.take()?.lag?;
+    Some((lag.sender.to_string(), lag.millis / 1000, lag.said))
+}
+
+fn told_by(via: Via, said: Option<i64>) -> Folder {
+    let settings = FoldSettings {
+        node: "mac-3".into(),
+        allowed: None,
+        via,
+    };
+    Folder::new(Arc::new(settings), Mode::Plain, said)
+}
+
+#[test]
+fn a_delta_tells_the_smallest_lag_of_its_events_and_whose_that_was() {
+    let mut folder = told_by(Via::Socket, None);
+    let told = |sender: &str, seconds, said| Some((sender.to_owned(), seconds, said));
+    assert_eq!(lag_of(&mut folder, NOW, &[90, 3, 40]), told("gw-3", 3, false));
+    assert_eq!(
+        lag_of(&mut folder, NOW, &[50]),
+        told("gw-50", 50, false),
+        "each delta for itself"
+    );
+    assert_eq!(lag_of(&mut folder, NOW, &[-20]), told("gw--20", -20, false));
+    assert_eq!(lag_of(&mut folder, NOW, &[-90_000]), told("gw--90000", -90_000, false));
+    let mut rejections = Vec::new();
+    folder.one(
+        br#"{"tenant":"acme","endpoint":"crm","status":503}"#,
+        NOW,
+        &mut rejections,
+    );
+    assert_eq!(folder.take().unwrap().lag, None, "no event said its time");
+}
+
+#[test]
+fn events_of_more_than_five_minutes_ago_tell_nothing_of_a_clock_until_it_is_known_to_be_behind() {
+    let mut folder = told_by(Via::Socket, None);
+    assert_eq!(lag_of(&mut folder, NOW, &[301, 4000]), None, "a backlog");
+    assert_eq!(lag_of(&mut folder, NOW, &[301, 300]).unwrap().1, 300);
+    let mut behind = told_by(Via::Socket, None);
+    let told: Vec<Option<i64>> = (0..60)
+        .map(|number| {
+            let now = NOW + Duration::from_secs(number * 20);
+            lag_of(&mut behind, now, &[400]).map(|(_, seconds, _)| seconds)
+        })
+        .collect();
+    assert_eq!(told[0], None);
+    assert_eq!(
+        told.last(),
+        Some(&Some(400)),
+        "ten minutes of it are no backlog: {told:?}"
+    );
+}
+
+#[test]
+fn what_the_hello_said_is_the_skew_and_delays_are_none() {
+    let mut folder = told_by(Via::Socket, Some(2_000));
+    assert_eq!(
+        lag_of(&mut folder, NOW, &[200]).unwrap(),
+        ("gw-200".to_owned(), 2, true)
+    );
+    // Sooner than its word allows: one of the clocks was set since.
+    assert_eq!(lag_of(&mut folder, NOW, &[-60]).unwrap().1, -60);
+}
+
+#[test]
+fn sources_of_this_process_and_the_operator_have_no_clock_of_their_own() {
+    for via in [Via::Link, Via::Log, Via::Operator] {
+        assert_eq!(lag_of(&mut told_by(via, Some(0)), NOW, &[100]), None, "{via:?}");
+    }
+    assert!(lag_of(&mut told_by(Via::Plugin, Some(0)), NOW, &[0]).is_some());
+}

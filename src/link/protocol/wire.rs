@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::{Page, Run, WORD_BYTES_MAX, word};
 use crate::ingest::endpoint;
+use crate::link::duties::Job;
 use crate::link::events;
 use crate::words::Wall;
 
@@ -232,10 +233,11 @@ impl JobWire {
 }
 
 impl PageWire<'_> {
-    pub(super) fn read(self, run: impl Fn(&str) -> Option<Run>) -> Page {
+    pub(super) fn read(self, run: impl Fn(&str) -> Option<Run>, job: impl Fn(&str) -> Option<Job>) -> Page {
         let raw = if self.jobs.is_empty() { self.entries } else { self.jobs };
         Page {
             runs: raw.iter().filter_map(|raw| run(raw.get())).collect(),
+            jobs: raw.iter().filter_map(|raw| job(raw.get())).collect(),
             entries: raw.len(),
             has_more: self.has_more.0.unwrap_or(false),
         }

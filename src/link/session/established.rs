@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::survey::Survey;
 use super::{Act, CRASH_LOOP_RESTARTS, CRASH_LOOP_WITHIN, KEEP_EVERY, Patience, Report, Session, State, verdict};
 use crate::link::events::Synced;
 use crate::link::fill::Fill;
@@ -40,6 +41,7 @@ pub struct Established {
     suspended: Option<String>,
     fill: Option<Fill>,
     fill_asked: Option<(Ask, Instant)>,
+    pub(super) survey: Survey,
     /// All until the handshake is filled: ticks move the mark.
     synced: bool,
     seq: Option<u64>,
@@ -65,6 +67,7 @@ impl Established {
             suspended: suspension.filter(|phase| phase != "accepting"),
             fill: None,
             fill_asked: None,
+            survey: Survey::default(),
             synced: false,
             seq: None,
             refill_at: Some(now),
@@ -94,6 +97,7 @@ impl Established {
         if let Some((_, asked)) = &mut self.fill_asked {
             *asked = now;
         }
+        self.survey.resume(now);
     }
 
     pub fn next_wake(&self, patience: &Patience) -> Instant {
@@ -113,6 +117,9 @@ impl Established {
         }
         if let Some((_, asked)) = self.fill_asked {
             sooner(asked + patience.history);
+        }
+        if let Some(at) = self.survey.next_wake(patience.history) {
+            sooner(at);
         }
         if let Some(at) = self.refill_at.filter(|_| self.may_refill()) {
             sooner(at);
@@ -174,6 +181,7 @@ impl Session {
         }
         self.ask_health(now, acts);
         self.read_back(now, acts);
+        self.survey_on(now, acts);
     }
 
     fn ask_health(&mut self, now: Now, acts: &mut Vec<Act>) {
@@ -252,6 +260,13 @@ impl Session {
         acts.push(Act::Keep);
         self.kept_at = now.at;
         acts.extend(filled.gap.map(|why| Act::Gap { why, since }));
+        if let State::Established(established) = &mut self.state {
+            match filled.jobs {
+                Some(jobs) => established.survey.jobs_known(jobs),
+                None => established.survey.give_up(now.at),
+            }
+        }
+        self.survey_on(now, acts);
     }
 
     /// A frame on the established link.
@@ -263,6 +278,11 @@ impl Session {
             Frame::CronFinished(run) => {
                 let event = self.memory.event(&self.tenant, &run, now.wall, now, false);
                 acts.extend(event.map(Act::Deliver));
+            }
+            Frame::DutiesChanged => {
+                if let State::Established(established) = &mut self.state {
+                    established.survey.news(now.at);
+                }
             }
             Frame::Shutdown(shutdown) => {
                 let finding = verdict::shutdown(&shutdown);
@@ -298,6 +318,9 @@ impl Session {
 
     fn ticked(&mut self, now: Now, ts: Option<Wall>, acts: &mut Vec<Act>) {
         self.clock(now, ts);
+        if self.ticks.is_news(self.facts.skew_millis) {
+            acts.push(Act::Know(self.facts.clone()));
+        }
         let State::Established(established) = &mut self.state else {
             return;
         };
@@ -328,7 +351,10 @@ impl Session {
         }
     }
 
-    fn answered(&mut self, now: Now, ask: Ask, answer: Answer, acts: &mut Vec<Act>) {
+    fn answered(&mut self, now: Now, ask: Ask, mut answer: Answer, acts: &mut Vec<Act>) {
+        if self.survey_told(now, ask, &mut answer, acts) {
+            return;
+        }
         match (ask.method, answer) {
             (Method::Health, Answer::Health(health)) => {
                 let finding = health.judge();

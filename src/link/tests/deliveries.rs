@@ -74,7 +74,8 @@ fn what_was_missed_while_the_link_was_away_is_filled_once_and_with_its_own_time(
         [
             "90000 deliver j1 dns 2026-11-20T08:35:14Z filled",
             "90000 deliver daily 200 2026-11-20T08:35:19Z filled",
-            "90000 keep"
+            "90000 keep",
+            "90000 ask models.authStatus"
         ]
     );
 }
@@ -94,7 +95,8 @@ fn a_job_whose_last_run_the_history_does_not_know_is_counted_and_the_gap_is_said
         [
             "60000 deliver http://h/x blocked 2026-11-20T08:34:34Z filled",
             "60000 keep",
-            "60000 gap: the gateway's history of runs is not whole"
+            "60000 gap: the gateway's history of runs is not whole",
+            "60000 ask models.authStatus"
         ]
     );
 }
@@ -135,7 +137,7 @@ fn the_first_connection_ever_counts_nothing_of_before() {
         ),
     );
     let jobs = format!(r#"{{"jobs":[{{"id":"k","state":{{"lastRunAtMs":{old},"lastDeliveryStatus":"delivered"}}}}]}}"#);
-    assert_eq!(line.answers("cron.list", &jobs), ["0 keep"]);
+    assert_eq!(line.answers("cron.list", &jobs), ["0 keep", "0 ask models.authStatus"]);
 }
 
 #[test]
@@ -166,7 +168,8 @@ fn a_gateway_whose_clock_went_back_loses_no_event_and_says_so() {
         [
             "20000 deliver j1 500 2026-11-20T08:34:21Z filled",
             "20000 keep",
-            "20000 gap: the gateway's clock went back"
+            "20000 gap: the gateway's clock went back",
+            "20000 ask models.authStatus"
         ],
         "its time is corrected by its clock's error"
     );

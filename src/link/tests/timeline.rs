@@ -33,7 +33,14 @@ fn a_link_connects_is_greeted_and_asks_for_health_and_then_for_history() {
         ["0 ok: connected, and its health is ok", "0 ask cron.runs"]
     );
     assert_eq!(line.answers("cron.runs", r#"{"entries":[]}"#), ["0 ask cron.list"]);
-    assert_eq!(line.answers("cron.list", r#"{"jobs":[]}"#), ["0 keep"]);
+    assert_eq!(
+        line.answers("cron.list", r#"{"jobs":[]}"#),
+        ["0 keep", "0 ask models.authStatus"]
+    );
+    assert_eq!(
+        line.answers("models.authStatus", r#"{"providers":[]}"#),
+        ["0 know connected=true restarts=0"]
+    );
 }
 
 #[test]

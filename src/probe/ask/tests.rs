@@ -19,7 +19,11 @@ fn order(asks: Asks, timeout: Duration) -> Order {
         run: RunId(1),
         check: CheckId::node(ProbeName::parse("p").unwrap()),
         probe: Arc::new(probe(asks, timeout)),
-        target: Target::Node { state_dirs: Vec::new() },
+        target: Target::Node {
+            state_dirs: Vec::new(),
+            senders: Vec::new(),
+        },
+        routine: false,
     }
 }
 
@@ -30,6 +34,8 @@ fn exec() -> Asks {
         parse: Parse::ExitCode,
         env: Vec::new(),
         rules: Vec::new(),
+        interval_min: Duration::from_secs(60),
+        stretch: None,
     })
 }
 

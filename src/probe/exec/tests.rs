@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "specs of a shell: real files and processes")]
 
 mod policy;
+mod unasked;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ struct Bench {
     target: TenantTarget,
     exec: Exec,
     timeout: Duration,
+    routine: bool,
 }
 
 const REAL: &str = r#"#!/bin/sh
@@ -52,6 +54,7 @@ impl Bench {
                     posture: Posture::Relaxed,
                 },
                 dialects: Dialects::default(),
+                kept: Kept::default(),
             },
             target: TenantTarget {
                 instance: Instance::Profile("beta".into()),
@@ -64,8 +67,11 @@ impl Bench {
                 parse: Parse::Doctor,
                 env: Vec::new(),
                 rules: Vec::new(),
+                interval_min: Duration::from_secs(60),
+                stretch: None,
             },
             timeout: Duration::from_secs(60),
+            routine: true,
             folder,
         }
     }
@@ -94,18 +100,22 @@ impl Bench {
         self.exec.command = command.iter().map(|&word| word.to_owned()).collect();
     }
 
-    async fn ask(&self) -> (Finding, Cost) {
+    fn order(&self) -> Order {
         let probe = Probe {
             timeout: self.timeout,
             ..Probe::specimen("doctor", Asks::Exec(self.exec.clone()))
         };
-        let order = Order {
+        Order {
             run: RunId(1),
             check: CheckId::of(probe.name.clone(), self.target.name.clone()),
             probe: Arc::new(probe),
             target: Target::of(self.target.clone()),
-        };
-        ask_exec(&order, &self.exec, &self.tools, &Means::default()).await
+            routine: self.routine,
+        }
+    }
+
+    async fn ask(&self) -> (Finding, Cost) {
+        ask_exec(&self.order(), &self.exec, &self.tools, &Means::default()).await
     }
 
     async fn answer(&self) -> String {

@@ -11,6 +11,7 @@ use crate::words::{Cause, CheckId, Finding};
 use place::Place;
 use thread::{Begun, Lost, gather};
 
+pub mod clock;
 pub mod disk;
 pub mod host;
 pub mod http;
@@ -170,7 +171,10 @@ impl Scene {
     }
 
     pub fn node() -> Scene {
-        Scene::of(Target::Node { state_dirs: Vec::new() })
+        Scene::of(Target::Node {
+            state_dirs: Vec::new(),
+            senders: Vec::new(),
+        })
     }
 
     pub fn ask(&self) -> Ask<'_> {

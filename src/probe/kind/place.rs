@@ -49,7 +49,7 @@ impl Places {
 /// Looks a tenant's home up, which may block.
 pub fn places_of(paths: &[PathBuf], target: &Target, own_home: Option<&Path>) -> Vec<Place> {
     let known: Vec<Place> = match target {
-        Target::Node { state_dirs } => state_dirs
+        Target::Node { state_dirs, .. } => state_dirs
             .iter()
             .map(|dir| Place {
                 path: dir.path.clone(),
@@ -100,6 +100,7 @@ mod tests {
         };
         Target::Node {
             state_dirs: vec![dir("/ours", None), dir("/a", Some("a")), dir("/a", Some("a"))],
+            senders: Vec::new(),
         }
     }
 

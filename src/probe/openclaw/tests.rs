@@ -114,7 +114,10 @@ fn configuration_and_secrets_are_asked_in_each_dialects_words() {
     };
     let [beta, home, nobody] =
         [Instance::Profile("beta".into()), Instance::Default, Instance::Unknown].map(|instance| tenant(instance, None));
-    let node = Target::Node { state_dirs: Vec::new() };
+    let node = Target::Node {
+        state_dirs: Vec::new(),
+        senders: Vec::new(),
+    };
     let unknown = unknown_instance(&nobody).unwrap();
     let (real, article) = (Speaks::Openclaw, Speaks::Article);
     for (parse, speaks, target, expected) in [
@@ -160,7 +163,10 @@ fn the_audit_is_asked_of_the_real_openclaw_alone() {
         version: None,
     };
     assert_eq!(asked(&article, Instance::Unknown), Ok(None));
-    let node = Target::Node { state_dirs: Vec::new() };
+    let node = Target::Node {
+        state_dirs: Vec::new(),
+        senders: Vec::new(),
+    };
     assert!(
         args(Parse::Security, &cli, &node)
             .unwrap_err()

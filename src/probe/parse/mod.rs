@@ -4,6 +4,7 @@
 //! is not understood is `unknown`, never `ok` and never `down`.
 
 mod config;
+mod cost;
 mod doctor;
 mod json;
 mod nagios;
@@ -16,6 +17,7 @@ mod status;
 mod tests;
 
 pub use config::config;
+pub use cost::{Policy, cost, judge as judge_cost};
 pub use doctor::doctor;
 pub use json::json;
 pub use nagios::{exit_code, nagios};

@@ -92,6 +92,7 @@ fn every_recorded_doctor_has_its_answer() {
             config-validate.unknown-key → unknown [misconfigured]: no report (cli_error): OpenClaw config is invalid: /srv/openclaw/neg/unknownkey.json
             config-validate.unparsable → unknown [misconfigured]: no report (cli_error): OpenClaw config is invalid: /srv/openclaw/neg/badjson.json
             config-validate.valid → unknown [unreadable]: the JSON object has neither findings nor `ok` nor a known `status`
+            cron-list.healthy → unknown [unreadable]: the JSON object has neither findings nor `ok` nor a known `status`
             doctor-json.channel-dead → ok: 35 checks, 2 notes
             doctor-json.config-missing → degraded: Gateway auth is off or missing a token. (+1 more)
             doctor-json.config-unknown-key → down: Unrecognized key: "portt" (+1 more)
@@ -138,6 +139,7 @@ fn strict_posture_counts_the_shipped_notes() {
             config-validate.unknown-key → unknown [misconfigured]: no report (cli_error): OpenClaw config is invalid: /srv/openclaw/neg/unknownkey.json
             config-validate.unparsable → unknown [misconfigured]: no report (cli_error): OpenClaw config is invalid: /srv/openclaw/neg/badjson.json
             config-validate.valid → unknown [unreadable]: the JSON object has neither findings nor `ok` nor a known `status`
+            cron-list.healthy → unknown [unreadable]: the JSON object has neither findings nor `ok` nor a known `status`
             doctor-json.channel-dead → degraded: Gateway is only bound to loopback. Set gateway.bind=lan, enable tailscale serve, or configure plugins.entries.device-pair.config.publicUrl. (+1 more)
             doctor-json.config-missing → degraded: Gateway auth is off or missing a token. (+3 more)
             doctor-json.config-unknown-key → down: Unrecognized key: "portt" (+1 more)

@@ -29,6 +29,8 @@ fn exec(lane: Lane) -> Asks {
         parse: Parse::ExitCode,
         env: Vec::new(),
         rules: Vec::new(),
+        interval_min: Duration::from_secs(60),
+        stretch: None,
     })
 }
 

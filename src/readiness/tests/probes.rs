@@ -96,5 +96,7 @@ pub fn exec() -> Asks {
         parse: Parse::Doctor,
         env: Vec::new(),
         rules: Vec::new(),
+        interval_min: Duration::from_secs(60),
+        stretch: None,
     })
 }

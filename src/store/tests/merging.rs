@@ -67,6 +67,7 @@ fn batches_of_one_slot_are_one_and_those_of_two_are_two() {
         reporters: vec![(Reporter(reporter.into()), tenant("acme"))],
         rejected: 1,
         marks: Vec::new(),
+        lags: Vec::new(),
     };
     let mut ids = 1..;
     let mut pending = Pending::default();
@@ -117,6 +118,7 @@ fn failure(seconds: i64) -> Batch {
         reporters: Vec::new(),
         rejected: 0,
         marks: Vec::new(),
+        lags: Vec::new(),
     }
 }
 

@@ -156,6 +156,7 @@ async fn a_tenants_directory_may_be_missing_until_it_was_there_once() {
             tenant: TenantName::parse("acme"),
             user: None,
         }],
+        senders: Vec::new(),
     });
     let disk = Disk {
         warn_free: Amount::Bytes(0),

@@ -279,6 +279,7 @@ impl Bench {
                     posture: Posture::Relaxed,
                 },
                 dialects: Dialects::default(),
+                kept: Default::default(),
             },
             scene,
             lock: Lock::default(),
