@@ -50,7 +50,7 @@ impl Config {
             }
             for (tenant_name, tenant) in &self.tenants {
                 let probe = tenant.probes.get(name).unwrap_or(probe);
-                if binds(probe, tenant) {
+                if binds(probe, tenant, self) {
                     checks.insert(CheckId::of(name.clone(), tenant_name.clone()), Arc::clone(probe));
                 }
             }
@@ -163,7 +163,7 @@ impl fmt::Display for Report {
     }
 }
 
-fn binds(probe: &Probe, tenant: &Tenant) -> bool {
+fn binds(probe: &Probe, tenant: &Tenant, config: &Config) -> bool {
     let needs_port = match &probe.asks {
         Asks::Http(http) => http.url.contains("{port}"),
         Asks::Tcp(tcp) => tcp.address.contains("{port}"),
@@ -172,7 +172,10 @@ fn binds(probe: &Probe, tenant: &Tenant) -> bool {
     let bound = matches!(probe.scope, Scope::Tenant | Scope::Both);
     // A link is for those who give a token: without one there is nothing to know, and nothing to find fault with.
     let linked = probe.asks != Asks::Link || (tenant.token.is_some() && tenant.place().is_some());
-    probe.enabled && bound && linked && (!needs_port || tenant.port.is_some())
+    // Who keeps no credential in a file that we were told of has none to rotate.
+    let has_files =
+        !matches!(probe.asks, Asks::Tokens(_)) || tenant.token_file.is_some() || config.secrets_dir.is_some();
+    probe.enabled && bound && linked && has_files && (!needs_port || tenant.port.is_some())
 }
 
 fn lane(checks: &BTreeMap<CheckId, Arc<Probe>>, lane: Lane, concurrency: usize) -> LaneLoad {

@@ -80,6 +80,7 @@ pub(super) fn kind(asks: &Asks) -> Option<Kind> {
         | Asks::Tcp(_)
         | Asks::Disk(_)
         | Asks::Write(_)
+        | Asks::Tokens(_)
         | Asks::Queue(_)
         | Asks::Host(_)
         | Asks::Link => None,

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::events::{LinkEvent, Memory};
 use super::protocol::{self, Answer, Ask, Frame, HelloOk, Method, Refusal};
+use crate::fingerprint::Fingerprint;
 use crate::words::{Cause, Finding, Instant, Now, TenantName, Wall, text};
 use established::Established;
 
@@ -24,6 +25,8 @@ pub enum Happening<'a> {
     /// TCP, TLS and the WebSocket's upgrade are done.
     Connected,
     ConnectFailed(ConnectFailure),
+    /// [`Act::Authenticate`] is carried out, with the token of this fingerprint.
+    Offered(Fingerprint),
     /// [`Act::Authenticate`] was not carried out: the token was kept back.
     Withheld(String),
     /// The token's file is another one than when it was last read.
@@ -103,6 +106,8 @@ pub struct LinkFacts {
     pub applied_config_hash: String,
     /// When the last handshake succeeded.
     pub handshake_at: Option<Wall>,
+    /// Of the token that it accepted then; kept when the connection ends.
+    pub token: Option<Fingerprint>,
     /// Changes of `boot_id` that were seen.
     pub restarts: u64,
 }
@@ -122,6 +127,8 @@ pub struct Session {
     jitter: Jitter,
     memory: Memory,
     facts: LinkFacts,
+    /// Of the token that the present attempt sent.
+    offered: Option<Fingerprint>,
     state: State,
     /// Attempts since the last connection that held.
     attempts: u32,
@@ -166,6 +173,7 @@ impl Session {
                 ..LinkFacts::default()
             },
             memory,
+            offered: None,
             state: State::Resting { until: now.at },
             attempts: 0,
             asks: 0,
@@ -217,6 +225,7 @@ impl Session {
         match happening {
             Happening::Connected => self.connected(now),
             Happening::ConnectFailed(why) => self.connect_failed(now, &why, &mut acts),
+            Happening::Offered(token) => self.offered = Some(token),
             Happening::Withheld(why) => self.withheld(now, &why, &mut acts),
             Happening::TokenChanged => self.token_changed(now),
             Happening::Frame(bytes) => self.frame(now, bytes, &mut acts),
@@ -243,6 +252,7 @@ impl Session {
         match &mut self.state {
             State::Resting { until } if now.at >= *until => {
                 self.wants_token = false;
+                self.offered = None;
                 self.state = State::Connecting {
                     until: now.at + self.patience.handshake,
                     connected: false,
@@ -375,6 +385,7 @@ impl Session {
             boot_id: hello.boot_id,
             applied_config_hash: hello.applied_config_hash,
             handshake_at: Some(now.wall),
+            token: self.offered,
             restarts: self.facts.restarts,
         };
         acts.push(Act::Know(self.facts.clone()));

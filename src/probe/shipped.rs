@@ -10,6 +10,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("host.yaml", include_str!("../../probes/host.yaml")),
     ("queue.yaml", include_str!("../../probes/queue.yaml")),
     ("store.yaml", include_str!("../../probes/store.yaml")),
+    ("token-rotation.yaml", include_str!("../../probes/token-rotation.yaml")),
     ("webhook-digest.yaml", include_str!("../../probes/webhook-digest.yaml")),
     ("write.yaml", include_str!("../../probes/write.yaml")),
 ];

@@ -93,3 +93,26 @@ fn a_tenant_in_trouble_is_an_error_of_the_report() {
     }
     assert_eq!(config.report().errors, ["tenant acme: 10-a.yaml:1: broken"]);
 }
+
+#[test]
+fn a_rotation_is_watched_where_credentials_lie_in_files() {
+    const TOKENS: &str = "probes: {token-rotation: {kind: tokens}}\n";
+    let bound = |file: &str| {
+        let checks = config(&format!("{TOKENS}{file}")).checks();
+        let name = |check: &CheckId| check.to_string();
+        checks
+            .keys()
+            .map(name)
+            .filter(|check| check.starts_with("token-rotation"))
+            .collect::<Vec<_>>()
+    };
+    assert!(bound("tenants: {acme: {}, beta: {}}").is_empty());
+    assert_eq!(
+        bound("tenants: {acme: {token_file: /t}, beta: {}}"),
+        ["token-rotation@acme"]
+    );
+    assert_eq!(
+        bound("secrets_dir: /s\ntenants: {acme: {}, beta: {}}"),
+        ["token-rotation@acme", "token-rotation@beta"]
+    );
+}

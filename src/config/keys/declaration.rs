@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::forms::{ABSOLUTE_PATH, PROBE_NAME, VARIABLE};
+use super::forms::{ABSOLUTE_PATH, CREDENTIAL_CLASS, PROBE_NAME, VARIABLE};
+use super::tokens::{CADENCE, CADENCE_WARN, INTERNET_CADENCE, INTERNET_FACING, NEXT_STALE, OVERLAP, TOKEN_CLASS};
 use super::{BOOL, DAY, HOUR, RUN, SECOND, TEXT, key};
 use crate::config::shape::{Key, Shape, Word};
 
 /// Kinds that this version asks.
-pub const KINDS: [&str; 11] = [
-    "exec", "gateway", "http", "tcp", "disk", "write", "queue", "host", "digest", "store", "files",
+pub const KINDS: [&str; 12] = [
+    "exec", "gateway", "http", "tcp", "disk", "write", "tokens", "queue", "host", "digest", "store", "files",
 ];
 
 /// Kinds that declarations may name in a later version.
@@ -160,6 +161,22 @@ pub const DECLARATION: &[Key] = &[
     ),
     key("warn_inodes", &Shape::Share, "6%", "disk: degraded below. Default: 5%."),
     key("down_inodes", &Shape::Share, "2%", "disk: down below. Default: 1%."),
+    OVERLAP,
+    NEXT_STALE,
+    CADENCE,
+    CADENCE_WARN,
+    INTERNET_CADENCE,
+    INTERNET_FACING,
+    key(
+        "classes",
+        &Shape::Map {
+            key: &CREDENTIAL_CLASS,
+            of: &Shape::Object(TOKEN_CLASS),
+            entries_max: 32,
+        },
+        "{slack: {overlap: 30m, cadence: 60d}}",
+        "tokens: other limits for credentials of that name (slack.current).",
+    ),
     key(
         "warn_depth",
         &Shape::Count { min: 1, max: u64::MAX },
@@ -246,6 +263,9 @@ pub fn belongs(key: &str, kind: &str) -> bool {
         "address" => &["tcp"],
         "paths" => &["disk", "write", "queue"],
         "warn_free" | "down_free" | "warn_inodes" | "down_inodes" => &["disk"],
+        "overlap" | "next_stale" | "cadence" | "cadence_warn" | "internet_cadence" | "internet_facing" | "classes" => {
+            &["tokens"]
+        }
         "warn_depth" | "down_depth" | "warn_age" | "down_age" | "warn_wal" => &["queue"],
         "warn_memory" | "warn_descriptors" | "warn_load" => &["host"],
         _ => return true,
@@ -255,9 +275,9 @@ pub fn belongs(key: &str, kind: &str) -> bool {
 
 /// Words of a later version pass here: the decoder says of them that they are to come.
 const KIND: Word = Word {
-    expected: "a kind (exec gateway http tcp disk write queue host digest store files)",
+    expected: "a kind (exec gateway http tcp disk write tokens queue host digest store files)",
     is: |text| KINDS.contains(&text) || KINDS_TO_COME.contains(&text),
-    pattern: Some("^(exec|gateway|http|tcp|disk|write|queue|host|digest|store|files)$"),
+    pattern: Some("^(exec|gateway|http|tcp|disk|write|tokens|queue|host|digest|store|files)$"),
 };
 const ABSOLUTE_PATHS: Shape = Shape::List {
     of: &Shape::Word(&ABSOLUTE_PATH),

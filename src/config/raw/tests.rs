@@ -332,6 +332,7 @@ fn every_key_of_a_declaration_changes_the_probe() {
         "http" => "kind: http, url: 'http://127.0.0.1/', ",
         "tcp" => "kind: tcp, address: '127.0.0.1:1', ",
         "disk" => "kind: disk, ",
+        "tokens" => "kind: tokens, ",
         "queue" => "kind: queue, ",
         _ => "kind: host, ",
     };
@@ -347,7 +348,7 @@ fn every_key_of_a_declaration_changes_the_probe() {
     };
     for key in DECLARATION.iter().filter(|key| key.name != "kind") {
         // `disk` is already down on silence and bound to the node; `host` takes what all kinds have.
-        let kinds = ["exec", "http", "tcp", "disk", "queue", "host"];
+        let kinds = ["exec", "http", "tcp", "disk", "tokens", "queue", "host"];
         let kind = match key.name {
             "on_silence" => "disk",
             _ => kinds.into_iter().rev().find(|kind| belongs(key.name, kind)).unwrap(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::declaration::{Order, Target, TenantTarget};
 use super::target;
 use crate::account;
+use crate::fingerprint::Fingerprints;
 use crate::words::{Cause, CheckId, Finding};
 use place::Place;
 use thread::{Begun, Lost, gather};
@@ -16,6 +17,7 @@ pub mod host;
 pub mod http;
 pub mod queue;
 pub mod tcp;
+pub mod tokens;
 pub mod write;
 
 mod part;
@@ -30,6 +32,9 @@ pub use thread::Threads;
 pub struct Means {
     pub threads: Arc<Threads>,
     pub places: Places,
+    pub fingerprints: Fingerprints,
+    /// Whose credentials have which fingerprints.
+    pub prints: tokens::Prints,
     /// Our own home: the state of a tenant without a user of its own is below it.
     pub home: Option<PathBuf>,
 }
