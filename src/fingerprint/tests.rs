@@ -73,7 +73,7 @@ fn a_key_that_cannot_be_kept_or_believed_is_said_and_never_replaced() {
             "no key of 32 bytes",
         ),
         (&|key| fs::write(key, [7; 33]).unwrap(), "longer than 32 bytes"),
-        (&|key| symlink("/dev/zero", key).unwrap(), "cannot be read"),
+        (&|key| symlink("/dev/null", key).unwrap(), "cannot be read"),
         (&|key| fs::create_dir(key).unwrap(), "it is a directory"),
         (
             &|key| {

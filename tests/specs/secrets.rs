@@ -124,12 +124,24 @@ fn credentials(secrets_dir: &Path) {
         ("token.current", 0o600, planted("a token file").to_owned()),
         ("token.next", 0o640, format!("{}\n", planted("a token to come"))),
         ("token.prev", 0o600, planted("a retired token").to_owned()),
-        ("slack.current", 0o644, planted("a token that everybody may read").to_owned()),
+        (
+            "slack.current",
+            0o644,
+            planted("a token that everybody may read").to_owned(),
+        ),
         // The same secret twice, and one beside itself.
         ("copy.current", 0o600, planted("a token file").to_owned()),
         ("copy.next", 0o600, planted("a token file").to_owned()),
-        ("torn.current", 0o600, format!("{0}\n{0}", planted("a token in two halves"))),
-        ("json.current", 0o600, format!("{{\"key\": \"{}", planted("a key in JSON"))),
+        (
+            "torn.current",
+            0o600,
+            format!("{0}\n{0}", planted("a token in two halves")),
+        ),
+        (
+            "json.current",
+            0o600,
+            format!("{{\"key\": \"{}", planted("a key in JSON")),
+        ),
         ("other.txt", 0o666, planted("a file beside the tokens").to_owned()),
     ] {
         let path = folder.join(name);

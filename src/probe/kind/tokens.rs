@@ -56,7 +56,7 @@ pub async fn ask(tokens: &Tokens, posture: Posture, ask: &Ask<'_>) -> Finding {
         true => prints.compare(&tenant.name, seen.prints()),
         false => Vec::new(),
     };
-    if let Some(count) = prints.missed(&tenant.name, seen.credentials.len(), seen.is_complete(), now.at) {
+    if let Some(count) = prints.missed(&tenant.name, seen.credentials.len(), seen.troubles.is_empty(), now.at) {
         seen.miss(count);
     }
     let link = tenant.link.as_ref().filter(|link| link.connected);

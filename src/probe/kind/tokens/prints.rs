@@ -89,15 +89,16 @@ impl Prints {
         shared
     }
 
-    /// How many credentials `tenant` had a while ago, when it has none now. `is_complete`: none could be hidden from us.
-    pub fn missed(&self, tenant: &TenantName, count: usize, is_complete: bool, now: Instant) -> Option<usize> {
+    /// How many credentials `tenant` had a while ago, when it has none now. `is_plain`: nothing else is wrong
+    /// that would hide them or be the same news.
+    pub fn missed(&self, tenant: &TenantName, count: usize, is_plain: bool, now: Instant) -> Option<usize> {
         let mut known = self.lock();
         let known = known.get_mut(tenant)?;
         if count > 0 {
             known.had = Some((count, now));
             return None;
         }
-        let (had, at) = known.had.filter(|_| is_complete)?;
+        let (had, at) = known.had.filter(|_| is_plain)?;
         (now.since(at) < MISSED_FOR).then_some(had)
     }
 

@@ -184,7 +184,7 @@ fn a_rotation_is_under_way_then_late_then_forgotten() {
     );
     let finding = judged_by(&shipped(), &known(), vec![at(3 * HOUR)]);
     let next = finding.evidence.iter().find(|fact| fact.what == "token.next").unwrap();
-    expect!["<two>, written 3 h ago, 0400: rotation under way since 2026-11-20T05:54:04Z"]
+    expect!["<two>, written 3 h ago, 0400: rotation under way since 2026-11-20T05:34:04Z"]
         .assert_eq(&named(next.seen.clone(), &SECRETS));
     check(
         at(13 * HOUR),
@@ -488,7 +488,7 @@ fn a_date_in_the_future_is_noted_and_makes_nothing_old() {
         alone(Found::File(ahead)),
         expect![[r#"
             ok: 1 credential in order, the oldest written 0 s ago
-            note: token.current is dated in the future (2026-11-20T09:04:04Z)"#]],
+            note: token.current is dated in the future (2026-11-20T08:44:04Z)"#]],
     );
 }
 
