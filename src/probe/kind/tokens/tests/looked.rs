@@ -411,14 +411,14 @@ async fn without_leave_to_look_it_is_unknown() {
     }
     let house = House::new();
     house.put("acme/token.current", "one");
-    fs::set_permissions(house.path("acme/token.current"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(house.path("acme/token.current"), fs::Permissions::from_mode(0o000)).unwrap();
     assert!(
         house
             .told()
             .await
             .starts_with("unknown (misconfigured): token.current: cannot be read")
     );
-    fs::set_permissions(house.path("acme"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(house.path("acme"), fs::Permissions::from_mode(0o000)).unwrap();
     assert!(
         house
             .told()
