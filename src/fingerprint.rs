@@ -16,6 +16,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::account;
 use crate::config::files;
 
 /// The key's file in the state directory.
@@ -148,8 +149,15 @@ fn read_or_draw(path: &Path) -> Result<[u8; KEY_BYTES], String> {
     <[u8; KEY_BYTES]>::try_from(bytes).map_err(|_| says(format!("holds no key of {KEY_BYTES} bytes")))
 }
 
+/// In a directory of our own alone: a check that root runs by hand must not leave a key there that the readyd which
+/// serves, as another user, may not read.
+///
 /// Written aside and given its name whole, so that no reader finds half a key; who comes second finds the first one's.
 fn create(path: &Path) -> Result<(), Errno> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    if rustix::fs::stat(directory)?.st_uid != account::own_uid() {
+        return Err(Errno::ACCESS);
+    }
     let key = draw()?;
     // A name that nobody else takes, in this process or another.
     let salt = RandomState::new().build_hasher().finish();

@@ -100,3 +100,20 @@ fn neither_debug_nor_display_shows_key_or_secret() {
     assert_eq!(format!("{print:?}"), format!("Fingerprint({print})"));
     assert_eq!(format!("{prints:?}"), format!("Fingerprints(Some({:?}))", dir.path()));
 }
+
+#[test]
+fn no_key_is_left_in_a_directory_of_somebody_else() {
+    if crate::account::own_uid() != 0 {
+        return; // Nobody else can give a directory away.
+    }
+    let dir = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(dir.path(), Some(4711), None).unwrap();
+    let prints = Fingerprints::kept_in(dir.path());
+    let _ = prints.of("s3cret");
+    assert!(
+        prints.trouble().unwrap().contains("cannot be kept"),
+        "{:?}",
+        prints.trouble()
+    );
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
