@@ -33,4 +33,5 @@ mod restart;
 mod resume;
 mod secrets;
 mod shape;
+mod tokens;
 mod two_nodes;
