@@ -12,7 +12,7 @@
 //! counts), `digest` (counts into windows and rows), `probe` (asking), `link` (a standing connection to each
 //! gateway) and `log_tail` (its log file), `readiness` (findings into a verdict), `store` (what is durable),
 //! `engine` (the decider), `daemon` (the doer), `http` and `cli`. Shared seams to the system: `clock`, `account`,
-//! `unix_socket`.
+//! `unix_socket`, `fingerprint`.
 
 pub mod account;
 pub mod cli;
@@ -23,6 +23,7 @@ pub mod daemon;
 mod dice;
 pub mod digest;
 pub mod engine;
+pub mod fingerprint;
 pub mod http;
 pub mod ingest;
 pub mod link;

@@ -50,7 +50,7 @@ impl Config {
             }
             for (tenant_name, tenant) in &self.tenants {
                 let probe = tenant.probes.get(name).unwrap_or(probe);
-                if binds(probe, tenant, self.openclaw.dialect) {
+                if binds(probe, tenant, self) {
                     checks.insert(CheckId::of(name.clone(), tenant_name.clone()), Arc::clone(probe));
                 }
             }
@@ -175,7 +175,7 @@ impl fmt::Display for Report {
     }
 }
 
-fn binds(probe: &Probe, tenant: &Tenant, dialect: Dialect) -> bool {
+fn binds(probe: &Probe, tenant: &Tenant, config: &Config) -> bool {
     let needs_port = match &probe.asks {
         Asks::Http(http) => http.url.contains("{port}"),
         Asks::Listener(listener) => listener.must_refuse.iter().any(|url| url.contains("{port}")),
@@ -189,10 +189,17 @@ fn binds(probe: &Probe, tenant: &Tenant, dialect: Dialect) -> bool {
     let asked = match &probe.asks {
         Asks::Listener(listener) => !listener.must_refuse.is_empty() || listens_here(tenant),
         Asks::Process => can_be_stale(tenant),
+        // Who keeps no credential in a file that we were told of has none to rotate.
+        Asks::Tokens(_) => tenant.token_file.is_some() || config.secrets_dir.is_some(),
         Asks::Tls(tls) => !tls.addresses.is_empty() || may_serve_tls(tenant),
         _ => true,
     };
-    probe.enabled && bound && linked && asked && has_words(probe, dialect) && (!needs_port || tenant.port.is_some())
+    probe.enabled
+        && bound
+        && linked
+        && asked
+        && has_words(probe, config.openclaw.dialect)
+        && (!needs_port || tenant.port.is_some())
 }
 
 /// Whether its gateway's port is one of this host's.

@@ -1,5 +1,7 @@
 //! One declaration's tree, already merged from its layers, into a [`Probe`] with every default.
 
+mod tokens;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -168,6 +170,7 @@ fn layer(asks: &Asks) -> Layer {
         Asks::Http(_) | Asks::Tcp(_) | Asks::Tls(_) => Layer::Transport,
         Asks::Disk(_) | Asks::Clock(_) | Asks::Write(_) | Asks::Queue(_) | Asks::Host(_) | Asks::Store => Layer::Host,
         Asks::Digest => Layer::Webhooks,
+        Asks::Tokens(_) => Layer::Secrets,
         Asks::Lock(_) | Asks::Files | Asks::Listener(_) => Layer::Policy,
     }
 }
@@ -185,6 +188,7 @@ fn asks(kind: &str, fields: Fields<'_>, node: &Node, reading: Reading<'_>, probl
         "disk" => Asks::Disk(disk(fields, node, reading, problems)),
         "clock" => Asks::Clock(clock(fields, node, reading, problems)),
         "write" => Asks::Write(Write { paths: paths(fields) }),
+        "tokens" => Asks::Tokens(tokens::decode(fields, node, reading, problems)),
         "queue" => Asks::Queue(queue(fields, node, reading, problems)),
         "lock" => Asks::Lock(Lock {
             file: fields.text("lock_file").map(PathBuf::from),

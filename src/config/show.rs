@@ -12,7 +12,7 @@ use super::secrets::looks_like_secret;
 use super::units::{write_amount, write_duration, write_share, write_size};
 use super::{Config, Dialect, Posture, Tenant};
 use crate::link::place::{Place, Trust};
-use crate::probe::declaration::{Asks, Exec, Instance, Lane, Parse, Probe, Rule, RuleAct, Scope};
+use crate::probe::declaration::{Asks, Exec, Instance, Lane, Parse, Probe, Rule, RuleAct, Scope, TokenPolicy, Tokens};
 use crate::words::{TenantName, Via};
 
 /// In place of a secret.
@@ -195,6 +195,7 @@ fn asks(asks: &Asks) -> Value {
             "down_skew": write_duration(clock.down_skew),
         }),
         Asks::Write(write) => json!({"paths": paths(&write.paths)}),
+        Asks::Tokens(tokens) => token_keys(tokens),
         Asks::Queue(queue) => json!({
             "paths": paths(&queue.paths),
             "warn_depth": queue.warn_depth,
@@ -211,6 +212,24 @@ fn asks(asks: &Asks) -> Value {
         }),
         Asks::Process | Asks::Link | Asks::Digest | Asks::Store | Asks::Files => json!({}),
     }
+}
+
+fn token_keys(tokens: &Tokens) -> Value {
+    let classes = tokens.classes.iter();
+    let mut keys = policy(&tokens.policy);
+    keys["classes"] = classes.map(|(class, own)| (class.clone(), policy(own))).collect();
+    keys
+}
+
+fn policy(policy: &TokenPolicy) -> Value {
+    json!({
+        "overlap": write_duration(policy.overlap),
+        "next_stale": write_duration(policy.next_stale),
+        "cadence": write_duration(policy.cadence),
+        "cadence_warn": write_duration(policy.cadence_warn),
+        "internet_cadence": write_duration(policy.internet_cadence),
+        "internet_facing": policy.internet_facing,
+    })
 }
 
 fn exec_keys(exec: &Exec) -> Value {

@@ -12,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::clock;
 use crate::config::{Config, Tenant};
 use crate::engine::{Input, LinkNews};
+use crate::fingerprint::Fingerprints;
 use crate::ingest::delta::{Mark, Reporter};
 use crate::ingest::hub::Hub;
 use crate::ingest::local::{Local, NotCounted};
@@ -31,6 +32,7 @@ const NEWS_MAX: usize = 256;
 pub(super) struct Links {
     outbox: Outbox,
     hub: Arc<Hub>,
+    fingerprints: Fingerprints,
     /// What each link has counted, by its own last word: a link that begins anew goes on from there.
     memories: Memories,
     /// With what each was made of: another wiring is another link.
@@ -39,7 +41,13 @@ pub(super) struct Links {
 
 impl Links {
     /// `marks`: as [`crate::store::Restored`] has them.
-    pub(super) fn start(config: &Config, hub: &Arc<Hub>, marks: &[Mark], outbox: Outbox) -> Links {
+    pub(super) fn start(
+        config: &Config,
+        hub: &Arc<Hub>,
+        marks: &[Mark],
+        fingerprints: Fingerprints,
+        outbox: Outbox,
+    ) -> Links {
         let mut by_source: BTreeMap<&str, Vec<&Mark>> = BTreeMap::new();
         for mark in marks {
             by_source.entry(&mark.source).or_default().push(mark);
@@ -53,6 +61,7 @@ impl Links {
         let mut links = Links {
             outbox,
             hub: hub.clone(),
+            fingerprints,
             memories,
             running: BTreeMap::new(),
         };
@@ -71,7 +80,7 @@ impl Links {
 
     /// Returns the tenants whose link has ended, those that get another one too.
     pub(super) fn configure(&mut self, config: &Config) -> Vec<TenantName> {
-        let wanted = wanted(config);
+        let wanted = wanted(config, &self.fingerprints);
         let is_ended = |tenant: &TenantName, link: &Wiring| wanted.get(tenant) != Some(link);
         let ended = self.running.extract_if(.., |tenant, (link, _)| is_ended(tenant, link));
         let ended = ended.map(|(tenant, _)| tenant).collect();
@@ -144,21 +153,22 @@ impl Counted {
     }
 }
 
-fn wanted(config: &Config) -> BTreeMap<TenantName, Wiring> {
+fn wanted(config: &Config, fingerprints: &Fingerprints) -> BTreeMap<TenantName, Wiring> {
     let checks = config.checks();
     let linked = checks
         .iter()
         .filter(|(_, probe)| probe.asks == Asks::Link)
         .filter_map(|(check, _)| config.tenants.get(check.tenant.as_ref()?));
     linked
-        .filter_map(|tenant| Some((tenant.name.clone(), wanted_of(tenant)?)))
+        .filter_map(|tenant| Some((tenant.name.clone(), wanted_of(tenant, fingerprints)?)))
         .collect()
 }
 
-fn wanted_of(tenant: &Tenant) -> Option<Wiring> {
+fn wanted_of(tenant: &Tenant, fingerprints: &Fingerprints) -> Option<Wiring> {
     Some(Wiring {
         place: tenant.place()?,
         token: tenant.token.clone()?,
+        fingerprints: fingerprints.clone(),
     })
 }
 

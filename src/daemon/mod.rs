@@ -177,6 +177,7 @@ impl Daemon {
         )?;
         let metrics = Metrics::new(serving::read_ingest(&hub), stats.commit_seconds())?;
         let asker = Asker::new(&config, &options.environment);
+        let fingerprints = asker.fingerprints().clone();
         let runs = Runs::new(asker, Some(metrics.probes.clone()), outbox.clone());
         let watch = Watch::start(watcher, &config, home, outbox.clone())?;
         let remote = RemoteDigest::start(&config, outbox.clone());
@@ -188,7 +189,7 @@ impl Daemon {
             outbox.clone(),
         )
         .context("the thread that follows logs cannot be started")?;
-        let links = Links::start(&config, &hub, &restored.marks, outbox.clone());
+        let links = Links::start(&config, &hub, &restored.marks, fingerprints, outbox.clone());
         let heartbeat = Arc::new(Heartbeat::new());
         let supervisor =
             Supervisor::start(heartbeat.clone()).context("the thread that tells systemd cannot be started")?;

@@ -86,6 +86,7 @@ pub(super) fn kind(asks: &Asks) -> Option<Kind> {
         | Asks::Disk(_)
         | Asks::Clock(_)
         | Asks::Write(_)
+        | Asks::Tokens(_)
         | Asks::Queue(_)
         | Asks::Lock(_)
         | Asks::Host(_)

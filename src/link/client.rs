@@ -26,6 +26,7 @@ use super::session::{Act, Breach, ConnectFailure, Happening, LinkFacts, Report, 
 use super::tls;
 use super::token::{TokenPlaces, TokenStamp};
 use crate::clock;
+use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::words::{Instant, Wall};
 
 /// A peer that takes no more than our few bytes for this long reads nothing.
@@ -44,6 +45,8 @@ pub struct Wiring {
     /// Its `owners` are also those to whom the token is sent on this host. Not judged for other hosts, where the
     /// certificate tells.
     pub token: TokenPlaces,
+    /// What is told of the token that was accepted.
+    pub fingerprints: Fingerprints,
 }
 
 /// What comes out of a link.
@@ -90,8 +93,9 @@ struct Socket {
 /// What takes time and is not reading.
 enum Done {
     Connected(Result<Box<Socket>, ConnectFailure>),
-    /// The frame that bears the token, or why it is kept back; and the token's files as they were.
-    Authenticated(Result<String, String>, TokenStamp),
+    /// The frame that bears the token, and the token's fingerprint, or why it is kept back; and the token's files as
+    /// they were.
+    Authenticated(Result<(String, Fingerprint), String>, TokenStamp),
     Looked(TokenStamp),
 }
 
@@ -138,7 +142,10 @@ impl<F: FnMut(&mut Session, Output) + Send> Driver<F> {
             Step::Done(Done::Authenticated(frame, stamp)) => {
                 self.stamp = Some(stamp);
                 match frame {
-                    Ok(frame) => self.send(Message::text(frame)).await,
+                    Ok((frame, token)) => {
+                        self.tell(Happening::Offered(token)).await;
+                        self.send(Message::text(frame)).await;
+                    }
                     Err(why) => self.tell(Happening::Withheld(why)).await,
                 }
             }
@@ -246,8 +253,8 @@ impl<F: FnMut(&mut Session, Output) + Send> Driver<F> {
     }
 }
 
-/// The frame that bears the token, or why it is kept back. Blocks.
-fn credentials(wiring: &Wiring, ask: Ask, peer: SocketAddr, ours: SocketAddr) -> Result<String, String> {
+/// The frame that bears the token, and the token's fingerprint, or why it is kept back. Blocks.
+fn credentials(wiring: &Wiring, ask: Ask, peer: SocketAddr, ours: SocketAddr) -> Result<(String, Fingerprint), String> {
     if peer.ip().to_canonical().is_loopback() {
         let found = owner::owners(peer, ours)?;
         let strangers: Vec<String> = found
@@ -270,7 +277,7 @@ fn credentials(wiring: &Wiring, ask: Ask, peer: SocketAddr, ours: SocketAddr) ->
         }
     }
     let token = wiring.token.read().map_err(|error| error.to_string())?;
-    Ok(ask.connect(&token))
+    Ok((ask.connect(&token), token.fingerprint(&wiring.fingerprints)))
 }
 
 async fn connect(place: &Place) -> Result<Socket, ConnectFailure> {

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::events::{LinkEvent, Memory};
 use super::protocol::{self, Answer, Ask, Frame, HelloOk, Method, Refusal};
+use crate::fingerprint::Fingerprint;
 use crate::words::{Cause, Finding, Instant, Now, TenantName, Wall, text};
 use established::Established;
 use facts::Ticks;
@@ -28,6 +29,8 @@ pub enum Happening<'a> {
     /// TCP, TLS and the WebSocket's upgrade are done.
     Connected,
     ConnectFailed(ConnectFailure),
+    /// [`Act::Authenticate`] is carried out, with the token of this fingerprint.
+    Offered(Fingerprint),
     /// [`Act::Authenticate`] was not carried out: the token was kept back.
     Withheld(String),
     /// The token's file is another one than when it was last read.
@@ -112,6 +115,8 @@ pub struct Session {
     jitter: Jitter,
     memory: Memory,
     facts: LinkFacts,
+    /// Of the token that the present attempt sent.
+    offered: Option<Fingerprint>,
     state: State,
     /// Attempts since the last connection that held.
     attempts: u32,
@@ -157,6 +162,7 @@ impl Session {
                 ..LinkFacts::default()
             },
             memory,
+            offered: None,
             state: State::Resting { until: now.at },
             attempts: 0,
             asks: 0,
@@ -209,6 +215,7 @@ impl Session {
         match happening {
             Happening::Connected => self.connected(now),
             Happening::ConnectFailed(why) => self.connect_failed(now, &why, &mut acts),
+            Happening::Offered(token) => self.offered = Some(token),
             Happening::Withheld(why) => self.withheld(now, &why, &mut acts),
             Happening::TokenChanged => self.token_changed(now),
             Happening::Frame(bytes) => self.frame(now, bytes, &mut acts),
@@ -235,6 +242,7 @@ impl Session {
         match &mut self.state {
             State::Resting { until } if now.at >= *until => {
                 self.wants_token = false;
+                self.offered = None;
                 self.state = State::Connecting {
                     until: now.at + self.patience.handshake,
                     connected: false,
@@ -367,6 +375,7 @@ impl Session {
             boot_id: hello.boot_id,
             applied_config_hash: hello.applied_config_hash,
             handshake_at: Some(now.wall),
+            token: self.offered,
             restarts: self.facts.restarts,
             skew_millis: self.facts.skew_millis,
             duties: self.facts.duties.take(),

@@ -8,6 +8,7 @@ use rustix::fs::OFlags;
 use serde_json::Value;
 
 use crate::config::{Tenant, env_file, files};
+use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::probe::target::config_file_of;
 
 /// A token has no more bytes than this; a larger file is something else.
@@ -55,6 +56,11 @@ impl Token {
         let text = text.trim();
         let sound = !text.is_empty() && text.len() <= TOKEN_BYTES_MAX && !text.chars().any(char::is_control);
         sound.then(|| Token(text.to_owned()))
+    }
+
+    /// What may be told of it. The first one reads the key; may block.
+    pub fn fingerprint(&self, fingerprints: &Fingerprints) -> Fingerprint {
+        fingerprints.of(&self.0)
     }
 
     /// For the one frame that bears it.

@@ -16,6 +16,7 @@ use super::kind::{self, Ask, Means};
 use crate::clock;
 use crate::config::Config;
 use crate::config::environment::Environment;
+use crate::fingerprint::Fingerprints;
 use crate::words::{Cause, Cost, Finding};
 
 /// Asks by kind. One for the whole process, in cheap clones: it remembers which paths are stuck and what
@@ -34,6 +35,7 @@ impl Asker {
                 home: environment.home.clone(),
                 state_dir: Some(config.state_dir.clone()),
                 lock_places: kind::lock::places(config.path.as_deref()),
+                fingerprints: Fingerprints::kept_in(&config.state_dir),
                 ..Means::default()
             }),
         }
@@ -42,6 +44,12 @@ impl Asker {
     /// From now on asks as `config` says; clones that are asking go on as before.
     pub fn configure(&mut self, config: &Config) {
         Arc::make_mut(&mut self.tools).configure(config);
+        self.means.prints.retain(|tenant| config.tenants.contains_key(tenant));
+    }
+
+    /// What takes the fingerprints that findings show.
+    pub fn fingerprints(&self) -> &Fingerprints {
+        &self.means.fingerprints
     }
 
     /// Asks once, within the probe's timeout (exec: and [`EXEC_BACKSTOP`]). Never panics.
@@ -67,6 +75,7 @@ impl Asker {
             Asks::Disk(disk) => kind::disk::ask(disk, &ask).await,
             Asks::Clock(clock) => kind::clock::ask(clock, &ask, self.tools.openclaw.posture).await,
             Asks::Write(write) => kind::write::ask(write, &ask).await,
+            Asks::Tokens(tokens) => kind::tokens::ask(tokens, self.tools.openclaw.posture, &ask).await,
             Asks::Queue(queue) => kind::queue::ask(queue, &ask).await,
             Asks::Lock(lock) => kind::lock::ask(lock, order.probe.worst, &ask, &self.tools).await,
             Asks::Host(host) => kind::host::ask(host, &ask).await,

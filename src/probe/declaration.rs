@@ -3,7 +3,7 @@
 //! A `Probe` is valid by construction (the config module parses and checks the YAML). Nothing here
 //! asks anything: `ask` does, and answers with a `Finding`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +68,7 @@ pub enum Asks {
     /// The clocks of those who report, and who keeps this host's own.
     Clock(Clock),
     Write(Write),
+    Tokens(Tokens),
     Queue(Queue),
     /// What runs, against what `openclaw.lock` pins.
     Lock(Lock),
@@ -222,6 +223,31 @@ pub struct Write {
     pub paths: Vec<PathBuf>,
 }
 
+/// The files in which a tenant's credentials are kept and rotated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    pub policy: TokenPolicy,
+    /// By class, the name before `.current`: in place of `policy`.
+    pub classes: BTreeMap<String, TokenPolicy>,
+}
+
+/// How long which credential may do what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenPolicy {
+    /// How long the old and the new one are both good.
+    pub overlap: Duration,
+    /// A `.next` that is older was never promoted.
+    pub next_stale: Duration,
+    /// A `.current` that is older should have been replaced.
+    pub cadence: Duration,
+    /// And one that is older than this soon should.
+    pub cadence_warn: Duration,
+    /// In place of `cadence` where it faces the internet.
+    pub internet_cadence: Duration,
+    /// `None`: as the tenant's declared listeners say.
+    pub internet_facing: Option<bool>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
     /// Further directories whose files are queue entries (depth: files; oldest: mtime). The tenant's
@@ -332,6 +358,19 @@ pub enum Instance {
     },
 }
 
+impl Tokens {
+    /// Whether a credential may be called so: `token`, `slack`.
+    pub fn is_class(name: &str) -> bool {
+        let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        let starts = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+        starts && name.len() <= 64 && name.bytes().all(word)
+    }
+
+    pub fn policy_of(&self, class: &str) -> &TokenPolicy {
+        self.classes.get(class).unwrap_or(&self.policy)
+    }
+}
+
 impl Target {
     pub fn of(tenant: TenantTarget) -> Target {
         Target::Tenant(Box::new(tenant))
@@ -370,6 +409,7 @@ impl Asks {
             Asks::Disk(_) => "disk",
             Asks::Clock(_) => "clock",
             Asks::Write(_) => "write",
+            Asks::Tokens(_) => "tokens",
             Asks::Queue(_) => "queue",
             Asks::Lock(_) => "lock",
             Asks::Host(_) => "host",

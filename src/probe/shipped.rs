@@ -18,6 +18,7 @@ pub const SHIPPED: &[(&str, &str)] = &[
     ("security.yaml", include_str!("../../probes/security.yaml")),
     ("stale-process.yaml", include_str!("../../probes/stale-process.yaml")),
     ("store.yaml", include_str!("../../probes/store.yaml")),
+    ("token-rotation.yaml", include_str!("../../probes/token-rotation.yaml")),
     ("version-lock.yaml", include_str!("../../probes/version-lock.yaml")),
     ("webhook-digest.yaml", include_str!("../../probes/webhook-digest.yaml")),
     ("write.yaml", include_str!("../../probes/write.yaml")),

@@ -38,6 +38,7 @@ mod secrets;
 mod shape;
 mod skills;
 mod supervised;
+mod tokens;
 mod triage;
 mod two_nodes;
 mod write_a_probe;

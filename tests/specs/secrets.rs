@@ -33,6 +33,13 @@ const PLANTED: &[(&str, &str)] = &[
     ("a password that a doctor prints", "d1doctor2password3"),
     ("a URL that a doctor prints", "d1doctor2url3pw"),
     ("what a doctor says when it cannot", "d1stderr2secret3"),
+    ("a token file", "c1current2token3"),
+    ("a token to come", "n1next2token3"),
+    ("a retired token", "p1prev2token3"),
+    ("a token that everybody may read", "w1world2readable3"),
+    ("a token in two halves", "h1torn2half3"),
+    ("a key in JSON", "j1json2key3"),
+    ("a file beside the tokens", "o1other2file3"),
 ];
 
 fn planted(place: &str) -> &'static str {
@@ -109,6 +116,40 @@ fn doctor(tools: &Path) {
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// Credentials as a tenant keeps them, with all that may be wrong with them, so that each is spoken of.
+fn credentials(secrets_dir: &Path) {
+    let folder = secrets_dir.join("acme");
+    fs::create_dir_all(&folder).unwrap();
+    for (name, mode, text) in [
+        ("token.current", 0o600, planted("a token file").to_owned()),
+        ("token.next", 0o640, format!("{}\n", planted("a token to come"))),
+        ("token.prev", 0o600, planted("a retired token").to_owned()),
+        (
+            "slack.current",
+            0o644,
+            planted("a token that everybody may read").to_owned(),
+        ),
+        // The same secret twice, and one beside itself.
+        ("copy.current", 0o600, planted("a token file").to_owned()),
+        ("copy.next", 0o600, planted("a token file").to_owned()),
+        (
+            "torn.current",
+            0o600,
+            format!("{0}\n{0}", planted("a token in two halves")),
+        ),
+        (
+            "json.current",
+            0o600,
+            format!("{{\"key\": \"{}", planted("a key in JSON")),
+        ),
+        ("other.txt", 0o666, planted("a file beside the tokens").to_owned()),
+    ] {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
 /// Everything that can be had of the node, by where it was had.
 pub(crate) fn gathered(node: &Node) -> BTreeMap<String, Vec<u8>> {
     let mut all = BTreeMap::new();
@@ -133,6 +174,7 @@ pub(crate) fn gathered(node: &Node) -> BTreeMap<String, Vec<u8>> {
         "/v1/checks",
         "/v1/checks/doctor/acme",
         "/v1/checks/webhook-digest/acme",
+        "/v1/checks/token-rotation/acme",
         "/v1/webhook-digest?limit=100",
         "/v1/webhook-digest?scope=local",
         "/v1/webhook-digest?window=last",
@@ -151,6 +193,8 @@ pub(crate) fn gathered(node: &Node) -> BTreeMap<String, Vec<u8>> {
         &["why"],
         &["digest"],
         &["explain", "doctor@acme"],
+        &["explain", "token-rotation@acme"],
+        &["probe", "run", "token-rotation@acme"],
         &["config", "show"],
     ] {
         let output = node.cli(arguments);
@@ -181,15 +225,35 @@ fn planted_secrets_are_found_nowhere() {
     let env_file = tools.path().join("acme.env");
     fs::write(&env_file, format!("GATEWAY_TOKEN={}\n", planted("an env file's token"))).unwrap();
     fs::set_permissions(&env_file, fs::Permissions::from_mode(0o600)).unwrap();
+    let secrets_dir = tools.path().join("secrets");
+    credentials(&secrets_dir);
     let mut node = Node::start(&format!(
         "exec: {{path: [{}, /usr/bin, /bin]}}\nopenclaw: {{dialect: article}}\ntenants: {{acme: {{env_file: {}}}}}\n\
-         probes: {{doctor: {{every: 1s, retry_every: 200ms, timeout: 10s}}}}\n",
+         secrets_dir: {}\nprobes: {{doctor: {{every: 1s, retry_every: 200ms, timeout: 10s}}}}\n",
         tools.path().display(),
-        env_file.display()
+        env_file.display(),
+        secrets_dir.display()
     ));
     node.until("/v1/checks/doctor/acme", PATIENCE, |answer| {
         answer.json()["level"] == "down"
     });
+
+    let (tokens, _) = node.until("/v1/checks/token-rotation/acme", PATIENCE, |answer| {
+        answer.json()["level"] == "degraded"
+    });
+    for said in [
+        "everybody may read it (0644)",
+        "is the same secret as",
+        "promoting it rotates nothing",
+        "has several lines",
+        "is JSON that ends too early",
+        "rotation under way since",
+    ] {
+        assert!(tokens.body.contains(said), "{said}: {}", tokens.body);
+    }
+    let key = fs::read(node.state_dir().join("fingerprint.key")).unwrap();
+    let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert!(!tokens.body.contains(&key[..12]), "{}", tokens.body);
 
     let mut plain = node.events();
     for line in events() {

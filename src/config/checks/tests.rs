@@ -183,7 +183,11 @@ fn cost_is_asked_of_those_who_can_be_asked_and_not_of_the_articles_cli() {
         config.checks().keys().map(ToString::to_string).collect::<Vec<_>>()
     };
     let tenants = "tenants: {a: {profile: a}, b: {port: 1}, c: {state_dir: /c}}\n";
-    assert_eq!(checks(tenants), ["cost@a", "cost@c"]);
+    assert_eq!(
+        checks(tenants),
+        ["cost@a", "cost@b", "cost@c"],
+        "of b, whose instance nobody named, it says that it cannot ask"
+    );
     assert_eq!(checks(&format!("{tenants}openclaw: {{dialect: article}}\n")), [""; 0]);
     let own = "probes: {cost: {command: [my-jobs, '{tenant}']}}\n";
     assert_eq!(checks(&format!("{tenants}{own}")).len(), 3, "a command of one's own");
@@ -205,4 +209,27 @@ fn a_stretched_check_notices_as_late_as_it_is_stretched_and_says_so_where_that_i
     let (_, warnings) = stretched("9m");
     expect![[r#"["probes.doctor.stretch 9m is less than twice every (5m): nothing is ever skipped"]"#]]
         .assert_eq(&format!("{warnings:?}"));
+}
+
+#[test]
+fn a_rotation_is_watched_where_credentials_lie_in_files() {
+    const TOKENS: &str = "probes: {token-rotation: {kind: tokens}}\n";
+    let bound = |file: &str| {
+        let checks = config(&format!("{TOKENS}{file}")).checks();
+        let name = |check: &CheckId| check.to_string();
+        checks
+            .keys()
+            .map(name)
+            .filter(|check| check.starts_with("token-rotation"))
+            .collect::<Vec<_>>()
+    };
+    assert!(bound("tenants: {acme: {}, beta: {}}").is_empty());
+    assert_eq!(
+        bound("tenants: {acme: {token_file: /t}, beta: {}}"),
+        ["token-rotation@acme"]
+    );
+    assert_eq!(
+        bound("secrets_dir: /s\ntenants: {acme: {}, beta: {}}"),
+        ["token-rotation@acme", "token-rotation@beta"]
+    );
 }

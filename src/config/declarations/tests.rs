@@ -270,7 +270,7 @@ fn a_broken_file_of_probes_d_is_an_error_and_the_others_are_told_as_well() {
         &Layers { files: &files, ..NONE },
         expect![[r#"
             error: a.yaml:1: name: a declaration needs a `name` ([a-z0-9][a-z0-9-]{0,31})
-            error: b.yaml:2: probes.b.kind: expected a kind (exec gateway http listener tcp tls disk clock write queue lock host process digest store files), found "teleport"
+            error: b.yaml:2: probes.b.kind: expected a kind (exec gateway http listener tcp tls disk clock write tokens queue lock host process digest store files), found "teleport"
             error: c.yaml:2: a tab indents this line; YAML wants spaces there
             error: d.yaml:2: probes.d.evry: unknown key; did you mean `every`?"#]],
     );

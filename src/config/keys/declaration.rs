@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::forms::{ABSOLUTE_PATH, LISTENING, PROBE_NAME, VARIABLE};
+use super::forms::{ABSOLUTE_PATH, CREDENTIAL_CLASS, LISTENING, PROBE_NAME, VARIABLE};
+use super::tokens::{CADENCE, CADENCE_WARN, INTERNET_CADENCE, INTERNET_FACING, NEXT_STALE, OVERLAP, TOKEN_CLASS};
 use super::{BOOL, DAY, HOUR, RUN, SECOND, TEXT, TEXTS, key};
 use crate::config::shape::{Key, Shape, Word};
 
 /// Kinds that this version asks.
-pub const KINDS: [&str; 16] = [
-    "exec", "gateway", "http", "listener", "tcp", "tls", "disk", "clock", "write", "queue", "lock", "host", "process",
-    "digest", "store", "files",
+pub const KINDS: [&str; 17] = [
+    "exec", "gateway", "http", "listener", "tcp", "tls", "disk", "clock", "write", "tokens", "queue", "lock", "host",
+    "process", "digest", "store", "files",
 ];
 
 /// A probe's declaration: the keys of all kinds, since an override does not say its kind again.
@@ -226,6 +227,22 @@ pub const DECLARATION: &[Key] = &[
     ),
     key("warn_inodes", &Shape::Share, "6%", "disk: degraded below. Default: 5%."),
     key("down_inodes", &Shape::Share, "2%", "disk: down below. Default: 1%."),
+    OVERLAP,
+    NEXT_STALE,
+    CADENCE,
+    CADENCE_WARN,
+    INTERNET_CADENCE,
+    INTERNET_FACING,
+    key(
+        "classes",
+        &Shape::Map {
+            key: &CREDENTIAL_CLASS,
+            of: &Shape::Object(TOKEN_CLASS),
+            entries_max: 32,
+        },
+        "{slack: {overlap: 30m, cadence: 60d}}",
+        "tokens: other limits for credentials of that name (slack.current).",
+    ),
     key(
         "warn_skew",
         &Shape::Duration { min: SECOND, max: DAY },
@@ -338,6 +355,9 @@ pub fn belongs(key: &str, kind: &str) -> bool {
         "paths" => &["disk", "write", "queue"],
         "warn_free" | "down_free" | "warn_inodes" | "down_inodes" => &["disk"],
         "warn_skew" | "down_skew" => &["clock"],
+        "overlap" | "next_stale" | "cadence" | "cadence_warn" | "internet_cadence" | "internet_facing" | "classes" => {
+            &["tokens"]
+        }
         "warn_depth" | "down_depth" | "warn_age" | "down_age" | "warn_wal" => &["queue"],
         "lock_file" => &["lock"],
         "warn_memory" | "warn_descriptors" | "warn_load" => &["host"],
@@ -347,9 +367,11 @@ pub fn belongs(key: &str, kind: &str) -> bool {
 }
 
 const KIND: Word = Word {
-    expected: "a kind (exec gateway http listener tcp tls disk clock write queue lock host process digest store files)",
+    expected: "a kind (exec gateway http listener tcp tls disk clock write tokens queue lock host process digest store files)",
     is: |text| KINDS.contains(&text),
-    pattern: Some("^(exec|gateway|http|listener|tcp|tls|disk|clock|write|queue|lock|host|process|digest|store|files)$"),
+    pattern: Some(
+        "^(exec|gateway|http|listener|tcp|tls|disk|clock|write|tokens|queue|lock|host|process|digest|store|files)$",
+    ),
 };
 const ABSOLUTE_PATHS: Shape = Shape::List {
     of: &Shape::Word(&ABSOLUTE_PATH),

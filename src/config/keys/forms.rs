@@ -29,6 +29,13 @@ pub const PROBE_NAME: Word = Word {
     pattern: Some("^[a-z0-9][a-z0-9-]{0,31}$"),
 };
 
+/// What stands before `.current` in the name of a credential's file.
+pub const CREDENTIAL_CLASS: Word = Word {
+    expected: "a credential's name ([A-Za-z0-9][A-Za-z0-9._-]{0,63})",
+    is: crate::probe::declaration::Tokens::is_class,
+    pattern: Some("^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"),
+};
+
 pub const NODE_NAME: Word = Word {
     expected: "a host's name (letters, digits, . _ -; at most 253 bytes)",
     is: |text| {

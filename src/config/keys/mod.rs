@@ -7,6 +7,7 @@
 pub mod declaration;
 pub mod forms;
 pub mod fragment;
+pub mod tokens;
 
 use std::time::Duration;
 

@@ -159,7 +159,7 @@ fn problems_of_the_file_and_of_probes_d_are_told_together() {
     assert_eq!(
         host.load().map(|_| ()).unwrap_err(),
         "readyd.yaml:1: lisen: unknown key; did you mean `listen`?\n\
-         probes.d/a.yaml:2: probes.a.kind: expected a kind (exec gateway http listener tcp tls disk clock write queue lock host process digest store files), found \"nope\"\n\
+         probes.d/a.yaml:2: probes.a.kind: expected a kind (exec gateway http listener tcp tls disk clock write tokens queue lock host process digest store files), found \"nope\"\n\
          readyd.yaml:2: probes.disk: warn_free (2GiB) must be at least down_free (9GiB)"
     );
 }

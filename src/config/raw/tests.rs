@@ -335,6 +335,7 @@ fn every_key_of_a_declaration_changes_the_probe() {
         "tls" => "kind: tls, ",
         "disk" => "kind: disk, ",
         "clock" => "kind: clock, ",
+        "tokens" => "kind: tokens, ",
         "queue" => "kind: queue, ",
         "lock" => "kind: lock, ",
         _ => "kind: host, ",
@@ -352,7 +353,7 @@ fn every_key_of_a_declaration_changes_the_probe() {
     for key in DECLARATION.iter().filter(|key| key.name != "kind") {
         // `disk` is already down on silence and bound to the node; `host` takes what all kinds have.
         let kinds = [
-            "exec", "http", "listener", "tcp", "tls", "disk", "clock", "queue", "lock", "host",
+            "exec", "http", "listener", "tcp", "tls", "disk", "clock", "tokens", "queue", "lock", "host",
         ];
         let kind = match key.name {
             "on_silence" => "disk",

@@ -17,6 +17,10 @@ const SHIPPED: &[(&str, &str)] = &[
     ),
     ("disk.yaml", "name: disk\nkind: disk\nwarn_free: 15%\ndown_free: 7%\n"),
     ("write.yaml", "name: write\nkind: write\n"),
+    (
+        "token-rotation.yaml",
+        "name: token-rotation\nkind: tokens\ncadence: 60d\nclasses: {slack: {overlap: 30m, internet_facing: true}}\n",
+    ),
     ("queue.yaml", "name: queue\nkind: queue\nworst: degraded\n"),
     ("host.yaml", "name: host\nkind: host\nwarn_load: 2.5\n"),
     ("store.yaml", "name: store\nkind: store\n"),

@@ -42,6 +42,7 @@ fn hasty() -> Patience {
 /// A link to one peer, and what came out of it.
 struct Bench {
     outputs: mpsc::UnboundedReceiver<Output>,
+    fingerprints: Fingerprints,
     token_file: PathBuf,
     _dir: tempfile::TempDir,
     _link: AbortOnDropHandle<()>,
@@ -54,6 +55,7 @@ impl Bench {
         put(&token_file, "t0ken-1");
         let now = clock::now();
         let session = Session::new(TenantName::parse("acme").unwrap(), Memory::default(), hasty(), 1, now);
+        let fingerprints = Fingerprints::default();
         let wiring = Wiring {
             place,
             token: TokenPlaces {
@@ -61,6 +63,7 @@ impl Bench {
                 owners,
                 ..TokenPlaces::default()
             },
+            fingerprints: fingerprints.clone(),
         };
         let (sender, outputs) = mpsc::unbounded_channel();
         let link = tokio::spawn(run(wiring, session, move |_, output| {
@@ -68,6 +71,7 @@ impl Bench {
         }));
         Bench {
             outputs,
+            fingerprints,
             token_file,
             _dir: dir,
             _link: AbortOnDropHandle::new(link),
@@ -187,6 +191,11 @@ async fn an_honest_gateway_is_ok_and_its_events_come_through() {
         matches!(&before[..], [Output::Know(_), Output::Deliver(event)] if event.code.to_string() == "500"),
         "{before:?}"
     );
+    let Output::Know(facts) = &before[0] else {
+        panic!("{before:?}")
+    };
+    assert_eq!(facts.token, Some(bench.fingerprints.of("t0ken-1")));
+    assert!(!format!("{before:?}").contains("t0ken-1"));
 }
 
 #[tokio::test]
@@ -574,6 +583,7 @@ async fn by_hand() {
             owners: vec![us()],
             ..TokenPlaces::default()
         },
+        fingerprints: Fingerprints::default(),
     };
     let link = run(wiring, session, |_, output| {
         println!("{} {output:?}", clock::wall().as_millis())

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::fingerprint::Fingerprint;
 use crate::link::duties::Duties;
 use crate::words::{Instant, Wall};
 
@@ -15,6 +16,8 @@ pub struct LinkFacts {
     pub applied_config_hash: String,
     /// When the last handshake succeeded.
     pub handshake_at: Option<Wall>,
+    /// Of the token that it accepted then; kept when the connection ends.
+    pub token: Option<Fingerprint>,
     /// Changes of `boot_id` that were seen.
     pub restarts: u64,
     /// The gateway's clock minus ours, as the last ticks told it. `None` until told.

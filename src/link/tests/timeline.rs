@@ -496,3 +496,42 @@ fn a_token_that_is_kept_back_is_unknown_and_says_why() {
     assert_eq!(transcript, ["0 close", "0 unknown: port 1 belongs to user 7"]);
     assert!(line.session.wants_token());
 }
+
+#[test]
+fn only_a_token_that_was_accepted_is_known_as_the_one_in_use() {
+    let by = crate::fingerprint::Fingerprints::default();
+    let mut line = Line::new(Memory::default());
+    line.does(Happening::TimeUp);
+    let offered = |line: &mut Line, token: &str| {
+        line.does(Happening::Connected);
+        let challenge = challenge(line.now.wall);
+        line.says(&challenge);
+        line.does(Happening::Offered(by.of(token)));
+    };
+    offered(&mut line, "old");
+    let frame = refused(
+        &line,
+        r#"{"code":"INVALID_REQUEST","message":"unauthorized","details":{"code":"AUTH_TOKEN_MISMATCH"}}"#,
+    );
+    line.says(&frame);
+    assert_eq!(line.session.facts().token, None);
+
+    line.does(Happening::TokenChanged);
+    offered(&mut line, "new");
+    let hello = hello(line.ask("connect"), "boot-1");
+    line.says(&hello);
+    let in_use = Some(by.of("new"));
+    assert_eq!(
+        (line.session.facts().connected, line.session.facts().token),
+        (true, in_use)
+    );
+
+    line.does(Happening::Closed {
+        code: 1012,
+        reason: String::new(),
+    });
+    assert_eq!(
+        (line.session.facts().connected, line.session.facts().token),
+        (false, in_use)
+    );
+}

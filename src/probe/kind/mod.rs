@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::declaration::{Order, Target, TenantTarget};
 use super::target;
 use crate::account;
+use crate::fingerprint::Fingerprints;
 use crate::words::{Cause, CheckId, Finding};
 use place::Place;
 use thread::{Begun, Lost, gather};
@@ -23,6 +24,7 @@ pub mod queue;
 pub mod security;
 pub mod tcp;
 pub mod tls;
+pub mod tokens;
 pub mod write;
 
 mod part;
@@ -37,6 +39,9 @@ pub use thread::Threads;
 pub struct Means {
     pub threads: Arc<Threads>,
     pub places: Places,
+    pub fingerprints: Fingerprints,
+    /// Whose credentials have which fingerprints.
+    pub prints: tokens::Prints,
     /// Our own home: the state of a tenant without a user of its own is below it.
     pub home: Option<PathBuf>,
     /// readyd's own, where baselines are; `None`: there are none.
