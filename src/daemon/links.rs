@@ -188,7 +188,7 @@ async fn run(tenant: TenantName, wiring: Wiring, counted: Counted, outbox: Outbo
         let news = match output {
             Output::Report(report) if report.alive => LinkNews::Finding(report.finding.but_alive()),
             Output::Report(report) => LinkNews::Finding(report.finding),
-            Output::Know(facts) => LinkNews::Facts(facts),
+            Output::Know(facts) => LinkNews::Facts(Box::new(facts)),
             Output::Gap { why, since } => LinkNews::Gap { why, since },
             Output::Deliver(event) => match counted.deliver(&of, session, &event) {
                 Ok(()) => return,

@@ -96,7 +96,7 @@ pub enum Output {
 #[derive(Clone, Debug, PartialEq)]
 pub enum LinkNews {
     Finding(Finding),
-    Facts(LinkFacts),
+    Facts(Box<LinkFacts>),
     /// Events may be missing from `since` (`None`: it cannot be told) until now.
     Gap {
         why: &'static str,

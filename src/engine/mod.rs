@@ -295,7 +295,7 @@ impl Engine {
                     if facts.duties.is_some() && facts.duties.as_ref() != known {
                         self.ask_what_duties_cost(tenant);
                     }
-                    self.links.insert(tenant.clone(), facts);
+                    self.links.insert(tenant.clone(), *facts);
                     self.changed = true;
                 }
             }

@@ -69,19 +69,19 @@ fn a_tenant_of_which_little_is_known_gets_what_needs_no_more() {
     check(
         "tenants: {acme: {}}\n",
         expect![[r#"
-        node transport: curl -sS -i -m 5 http://127.0.0.1:9099/ready
-        node policy: readyd --config /etc/readyd/readyd.yaml config check
-        node secrets: -
-        node runtime: readyd --config /etc/readyd/readyd.yaml status
-        node host: df -h /var/lib/readyd; df -i /var/lib/readyd
-        node webhooks: readyd --config /etc/readyd/readyd.yaml digest
-        acme transport: curl -sS -i -m 5 http://127.0.0.1:9099/ready/acme
-        acme policy: readyd --config /etc/readyd/readyd.yaml config check
-        acme secrets: -
-        acme runtime: readyd --config /etc/readyd/readyd.yaml probe run doctor@acme
-        acme host: df -h; df -i
-        acme webhooks: readyd --config /etc/readyd/readyd.yaml digest --tenant acme
-    "#]],
+            node transport: curl -sS -i -m 5 http://127.0.0.1:9099/ready
+            node policy: readyd --config /etc/readyd/readyd.yaml config check
+            node secrets: -
+            node runtime: readyd --config /etc/readyd/readyd.yaml status
+            node host: df -h /var/lib/readyd; df -i /var/lib/readyd
+            node webhooks: readyd --config /etc/readyd/readyd.yaml digest
+            acme transport: curl -sS -i -m 5 http://127.0.0.1:9099/ready/acme
+            acme policy: readyd --config /etc/readyd/readyd.yaml config check
+            acme secrets: readyd --config /etc/readyd/readyd.yaml probe run secrets@acme
+            acme runtime: readyd --config /etc/readyd/readyd.yaml probe run doctor@acme
+            acme host: df -h; df -i
+            acme webhooks: readyd --config /etc/readyd/readyd.yaml digest --tenant acme
+        "#]],
     );
 }
 

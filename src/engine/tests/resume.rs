@@ -9,7 +9,7 @@ const ACME: &str = "tenants: {acme: {port: 18789}}\nprobes: {doctor: {every: 5m}
 #[test]
 fn runs_in_flight_are_discarded_and_asked_again_and_their_late_answers_change_nothing() {
     // Alone in its lane, so that nobody else is asked first.
-    let alone = "probes: {doctor: {every: 5m}, config: {enabled: false}, secrets: {enabled: false}}\n";
+    let alone = "probes: {doctor: {every: 5m}, config: {enabled: false}, secrets: {enabled: false}, security: {enabled: false}}\n";
     let mut world = World::new(&format!("tenants: {{acme: {{port: 18789}}}}\n{alone}"));
     world.takes("doctor@acme", seconds(30));
     world.pass(seconds(5));
@@ -77,7 +77,7 @@ fn the_store_owes_its_answer_from_the_morning_on() {
 #[test]
 fn a_pause_of_ten_seconds_is_no_sleep() {
     // Alone in its lane, so that nobody else is asked first.
-    let alone = "probes: {doctor: {every: 5m}, config: {enabled: false}, secrets: {enabled: false}}\n";
+    let alone = "probes: {doctor: {every: 5m}, config: {enabled: false}, secrets: {enabled: false}, security: {enabled: false}}\n";
     let mut world = World::new(&format!("tenants: {{acme: {{port: 18789}}}}\n{alone}"));
     world.takes("doctor@acme", seconds(30));
     world.pass(seconds(5));

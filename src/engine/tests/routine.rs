@@ -108,7 +108,7 @@ fn facts(at: Instant, job: &str, skew_millis: i64) -> LinkFacts {
 fn knows(world: &mut World, facts: LinkFacts) {
     world.give(Input::Link {
         tenant: tenant("acme"),
-        news: LinkNews::Facts(facts),
+        news: LinkNews::Facts(Box::new(facts)),
     });
     world.pass(seconds(1));
 }
