@@ -63,7 +63,7 @@ impl Node {
         fs::create_dir(&quiet).unwrap();
         fs::write(quiet.join("host.yaml"), "name: host\nenabled: false\n").unwrap();
         // Nor an OpenClaw that it may not have: specs that bring one turn these on again.
-        for name in ["config", "secrets"] {
+        for name in ["config", "secrets", "security", "cost"] {
             fs::write(
                 quiet.join(format!("{name}.yaml")),
                 format!("name: {name}\nenabled: false\n"),
