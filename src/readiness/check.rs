@@ -233,6 +233,12 @@ impl Check {
         self.memory.checked.is_some()
     }
 
+    /// Whether a start waits for its first finding: it is required, and what it says may take the node out. One that
+    /// degrades at most keeps nobody out of rotation, a node that starts with many slow questions least of all.
+    pub fn is_waited_for(&self) -> bool {
+        self.probe.required && self.probe.worst == Verdict::Down && !self.has_finding()
+    }
+
     /// Native checks cost next to nothing, and are asked at once at a start and at a resume.
     pub fn is_native(&self) -> bool {
         self.probe.asks.lane().is_none()

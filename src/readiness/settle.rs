@@ -260,7 +260,7 @@ impl Readiness {
         for (id, check) in &self.checks {
             let sum = sums.entry(id.tenant.clone()).or_default();
             sum.worst = sum.worst.max(check.counts_as.verdict());
-            sum.unheard += usize::from(check.probe.required && !check.has_finding());
+            sum.unheard += usize::from(check.is_waited_for());
         }
         sums
     }
@@ -277,7 +277,7 @@ impl Readiness {
         };
         let missing = self.checks.iter().filter(|(id, check)| {
             let of_waited = id.tenant.as_ref().is_some_and(waited_for);
-            of_waited && check.probe.required && !check.has_finding()
+            of_waited && check.is_waited_for()
         });
         missing.map(|(id, _)| id.clone()).collect()
     }

@@ -45,7 +45,7 @@ impl Hold {
 #[derive(Clone, Debug)]
 pub(super) struct Starting {
     since: Moment,
-    /// What is still waited for: required checks of required tenants without a finding.
+    /// What is still waited for: required checks of required tenants, without a finding, that may take the node out.
     pub missing: Vec<CheckId>,
 }
 

@@ -18,7 +18,9 @@ mod harness;
 
 mod dashboards;
 mod deploy;
+mod faults;
 mod haproxy;
+mod healthy;
 mod known_good;
 mod link;
 mod nagios;

@@ -13,7 +13,7 @@ fn the_real_audit_passes_a_healthy_tenant_and_names_a_planted_skill() {
     };
     let path: Vec<String> = gateway.path().split(':').map(str::to_owned).collect();
     let config = format!(
-        "tenants: {{acme: {{state_dir: {}}}}}\nexec: {{path: [{}]}}\n",
+        "tenants: {{acme: {{state_dir: {}}}}}\nexec: {{path: [{}]}}\nprobes: {{security: {{enabled: true}}}}\n",
         state_dir.path().display(),
         path.join(", ")
     );

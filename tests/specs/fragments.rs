@@ -227,19 +227,19 @@ fn a_changed_openclaw_json_asks_the_checks_that_read_it_again_within_two_seconds
     };
     node.configure(&format!(
         "exec: {{path: [/usr/bin, /bin]}}\ntenants: {{acme: {{state_dir: {}}}}}\n\
-         probes: {{doctor: {{enabled: false}}, {}, {}}}\n",
+         probes: {{doctor: {{command: [sh, -c, 'echo doctor >> {}'], parse: exit-code, rules: null, every: 1h, retry_every: 1s, max_stale: 4h}}, {}}}\n",
         state.display(),
-        probe("stale-process"),
+        node.dir.path().join("asked").display(),
         probe("unrelated"),
     ));
     let node = node.started();
     node.until("/livez", PATIENCE, |_| {
-        asked(&node, "stale-process") == 1 && asked(&node, "unrelated") == 1
+        asked(&node, "doctor") == 1 && asked(&node, "unrelated") == 1
     });
     // The first look at the file is the one that later ones are compared with.
     std::thread::sleep(Duration::from_secs(2));
     write(&state.join("openclaw.json"), "{\"gateway\": {}}");
-    let (_, took) = node.until("/livez", NOTICED, |_| asked(&node, "stale-process") == 2);
+    let (_, took) = node.until("/livez", NOTICED, |_| asked(&node, "doctor") == 2);
     println!("asked again after {took:?}");
     assert_eq!(asked(&node, "unrelated"), 1);
 }

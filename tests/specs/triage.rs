@@ -40,7 +40,7 @@ fn triage_says_where_to_look_first_and_its_exit_code_is_that_of_check() {
     let (code, said) = triage(&node, &["acme"]);
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("1. drift: ok (fragments@acme"), "{said}");
-    assert!(said.contains("2. version: not asked"), "{said}");
+    assert!(said.contains("2. version: ok (version-lock@acme"), "{said}");
     assert!(said.contains("=> down  gateway@acme: "), "{said}");
     assert!(
         said.contains("known good: curl -sS -i -m 5 http://127.0.0.1:"),
