@@ -11,7 +11,7 @@ help:
 	@echo "make lint    rustfmt, clippy -D warnings, cargo deny"
 	@echo "make specs   the specs that need nothing but this repository"
 	@echo "make peers   the specs with real peers: OpenClaw, Prometheus, HAProxy"
-	@echo "make bench   ingest beside a JSON parser; what the gateway link costs beside the openclaw command"
+	@echo "make bench   ingest beside a JSON parser; what links and a whole tenant cost beside the openclaw command"
 	@echo "make fmt     format the tree"
 
 run:
@@ -33,7 +33,7 @@ peers: tools
 	$(CARGO) test --locked --test peers
 
 bench: tools
-	$(CARGO) bench --locked --bench ingest --bench link_cost
+	$(CARGO) bench --locked --bench ingest --bench link_cost --bench tenant_cost
 
 tools:
 	scripts/tools.sh
