@@ -8,7 +8,7 @@ use super::known_good::KnownGood;
 use super::message::Output;
 use crate::config::{Config, Tenant};
 use crate::digest;
-use crate::probe::declaration::StateDir;
+use crate::probe::declaration::{Asks, StateDir};
 use crate::readiness::snapshot::ConfigStatus;
 use crate::readiness::{self, TenantSettings};
 use crate::words::{CheckId, Now};
@@ -66,9 +66,16 @@ impl Engine {
     }
 }
 
-/// Whether the check asks something else now, or its tenant is another than before in any way.
+/// Whether the check asks something else now or by other means, or its tenant is another than before in any way.
 fn is_touched(before: &Config, after: &Config, check: &CheckId) -> bool {
-    before.probe(check) != after.probe(check) || tenant(before, check) != tenant(after, check)
+    let starts_commands = |config: &Config| {
+        let probe = config.probe(check);
+        probe.is_some_and(|probe| matches!(probe.asks, Asks::Exec(_) | Asks::Lock(_)))
+    };
+    let other_commands = before.exec.path != after.exec.path || before.openclaw != after.openclaw;
+    before.probe(check) != after.probe(check)
+        || tenant(before, check) != tenant(after, check)
+        || (other_commands && starts_commands(after))
 }
 
 fn tenant<'a>(config: &'a Config, check: &CheckId) -> Option<&'a Tenant> {

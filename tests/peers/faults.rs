@@ -338,7 +338,7 @@ impl Scene {
         };
         let programs = self.dir.path().join("programs");
         fs::create_dir(&programs).unwrap();
-        match other_node(&good) {
+        match other_node() {
             Some(node) => {
                 std::os::unix::fs::symlink(node, programs.join("node")).unwrap();
                 let path = format!("{}:{good}", programs.display());
@@ -430,14 +430,12 @@ fn write_program(path: &Path, text: &str) {
     assert!(installed.unwrap().success());
 }
 
-/// A Node.js that is not the one on `path`.
-fn other_node(path: &str) -> Option<PathBuf> {
-    let ours: Vec<PathBuf> = std::env::split_paths(path).collect();
+/// A Node.js that is not the one that `scripts/tools.sh` brought for OpenClaw.
+fn other_node() -> Option<PathBuf> {
     let all = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&all)
-        .filter(|dir| !ours.contains(dir) || !dir.starts_with(env!("CARGO_MANIFEST_DIR")))
-        .map(|dir| dir.join("node"))
-        .find(|node| node.is_file() && !node.starts_with(env!("CARGO_MANIFEST_DIR")))
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut nodes = std::env::split_paths(&all).map(|dir| dir.join("node"));
+    nodes.find(|node| node.is_file() && !node.starts_with(ours))
 }
 
 /// SQL that adds what no queue works off, with whatever columns this version wants.

@@ -23,6 +23,20 @@ fn what_stays_keeps_its_state_and_is_not_asked_again() {
 }
 
 #[test]
+fn where_commands_are_looked_for_has_changed_so_what_starts_one_is_asked_anew() {
+    let mut world = World::serving(ACME);
+    let asks = |world: &World| (world.asks_of("doctor@acme"), world.asks_of("version-lock@acme"));
+    let before = asks(&world);
+    world.reload(&format!("{ACME}exec: {{path: [/opt/node24/bin, /usr/bin]}}\n"));
+    world.pass(seconds(2));
+    assert_eq!(asks(&world), (before.0 + 1, before.1 + 1));
+    let before = asks(&world);
+    world.reload(&format!("{ACME}exec: {{path: [/opt/node24/bin, /usr/bin], light: 9}}\n"));
+    world.pass(seconds(2));
+    assert_eq!(asks(&world), before, "how many run at a time is no other question");
+}
+
+#[test]
 fn a_tenant_that_is_gone_takes_its_runs_with_it_and_their_answers_change_nothing() {
     let mut world = World::new(BOTH);
     world.takes("doctor@beta", seconds(30));
