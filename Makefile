@@ -2,6 +2,8 @@
 
 CARGO ?= cargo
 export CARGO_INCREMENTAL ?= 0
+# Specs wait more than they work: one that watches for ten minutes is not to hold up the others.
+export RUST_TEST_THREADS ?= 3
 
 .PHONY: help run test lint specs peers bench tools peer-tools fmt clean-peers
 

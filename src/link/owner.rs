@@ -38,7 +38,7 @@ pub fn owners(peer: SocketAddr, _ours: SocketAddr) -> Result<BTreeSet<u32>, Stri
 /// What `lsof -Fpu` says of the listeners on a port: `p1234` and `u501`, a line each.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 #[expect(clippy::disallowed_methods, reason = "shell: asks lsof")]
-pub fn lsof(port: u16) -> Result<String, String> {
+fn lsof(port: u16) -> Result<String, String> {
     let output = std::process::Command::new("/usr/sbin/lsof")
         .args(["-nP", "-Fpu", "-sTCP:LISTEN"])
         .arg(format!("-iTCP:{port}"))
@@ -57,18 +57,16 @@ pub fn of_table(table: &str, peer: SocketAddr, ours: SocketAddr) -> BTreeSet<u32
         .collect()
 }
 
-/// The inodes in such a table: of listeners that take `peer`'s connections.
-pub fn listeners_of_table(table: &str, peer: SocketAddr) -> BTreeSet<u64> {
-    rows(table).filter(|row| row.takes(peer)).map(|row| row.inode).collect()
-}
-
 /// One socket of a table.
-struct Row {
-    local: SocketAddr,
-    remote: SocketAddr,
-    listens: bool,
-    uid: u32,
-    inode: u64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+    pub listens: bool,
+    /// Whoever made it.
+    pub uid: u32,
+    /// Names it within this host.
+    pub inode: u64,
 }
 
 impl Row {
@@ -78,7 +76,8 @@ impl Row {
     }
 }
 
-fn rows(table: &str) -> impl Iterator<Item = Row> {
+/// The sockets of a table of `/proc/net/tcp{,6}`; lines that are none are passed over.
+pub fn rows(table: &str) -> impl Iterator<Item = Row> {
     const LISTEN: &str = "0A";
     table.lines().skip(1).filter_map(|line| {
         let mut words = line.split_ascii_whitespace();

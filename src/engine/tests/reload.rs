@@ -31,7 +31,9 @@ fn where_commands_are_looked_for_has_changed_so_what_starts_one_is_asked_anew() 
     world.pass(seconds(2));
     assert_eq!(asks(&world), (before.0 + 1, before.1 + 1));
     let before = asks(&world);
-    world.reload(&format!("{ACME}exec: {{path: [/opt/node24/bin, /usr/bin], light: 9}}\n"));
+    world.reload(&format!(
+        "{ACME}exec: {{path: [/opt/node24/bin, /usr/bin], light: 9}}\n"
+    ));
     world.pass(seconds(2));
     assert_eq!(asks(&world), before, "how many run at a time is no other question");
 }

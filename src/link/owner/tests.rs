@@ -78,14 +78,3 @@ fn a_listener_of_our_own_is_ours() {
     );
     drop((stream, accepted));
 }
-
-#[test]
-fn the_sockets_that_listen_are_found_by_their_inodes() {
-    let inodes = |table: &str, peer: &str| -> Vec<u64> {
-        listeners_of_table(table, peer.parse().unwrap()).into_iter().collect()
-    };
-    assert_eq!(inodes(TCP, "127.0.0.1:18789"), [30212], "connections have sockets too");
-    assert_eq!(inodes(TCP, "127.0.0.1:22"), [18123]);
-    assert_eq!(inodes(TCP6, "[::1]:18790"), [1]);
-    assert_eq!(inodes(TCP, "[::1]:18789"), [0u64; 0]);
-}

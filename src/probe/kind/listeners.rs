@@ -7,7 +7,9 @@
 //! Nothing is waited for: the tables are read up to a cap, and the walk through the processes ends when it is late.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
+
+use crate::link::owner::{Row, rows};
 
 #[cfg_attr(any(target_os = "linux", target_os = "android"), allow(dead_code))]
 mod lsof;
@@ -90,40 +92,15 @@ pub fn look(port: u16, _late: &dyn Fn() -> bool) -> Result<Listeners, String> {
     Ok(lsof::parse(&String::from_utf8_lossy(&output.stdout), port))
 }
 
-/// The listening sockets in a table of `/proc/net/tcp{,6}`; lines that are none are passed over.
+/// The listening sockets in a table of `/proc/net/tcp{,6}`.
 pub fn of_table(table: &str) -> Vec<Socket> {
-    const LISTEN: &str = "0A";
-    table
-        .lines()
-        .skip(1)
-        .filter_map(|line| {
-            let mut words = line.split_ascii_whitespace();
-            let address = address(words.nth(1)?)?;
-            let state = words.nth(1)?;
-            let uid = words.nth(3)?.parse().ok()?;
-            let inode = words.nth(1)?.parse().ok()?;
-            (state == LISTEN).then_some(Socket { address, uid, inode })
-        })
-        .collect()
-}
-
-/// `0100007F:4965`: words of four bytes, each in the byte order of this host.
-fn address(text: &str) -> Option<SocketAddr> {
-    let (ip, port) = text.split_once(':')?;
-    let port = u16::from_str_radix(port, 16).ok()?;
-    let word = |at: usize| u32::from_str_radix(ip.get(at..at + 8)?, 16).ok().map(u32::to_ne_bytes);
-    let ip = match ip.len() {
-        8 => IpAddr::from(word(0)?),
-        32 => {
-            let mut bytes = [0; 16];
-            for (index, chunk) in bytes.chunks_exact_mut(4).enumerate() {
-                chunk.copy_from_slice(&word(index * 8)?);
-            }
-            IpAddr::from(bytes).to_canonical()
-        }
-        _ => return None,
+    let listening = rows(table).filter(|row| row.listens);
+    let socket = |row: Row| Socket {
+        address: row.local,
+        uid: row.uid,
+        inode: row.inode,
     };
-    Some(SocketAddr::new(ip, port))
+    listening.map(socket).collect()
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

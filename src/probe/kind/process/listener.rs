@@ -1,66 +1,86 @@
 //! Shell: which process serves a port of this host, since when, and with which environment.
 //!
-//! Linux: procfs. macOS: `lsof` and `ps`, the system's tools; their output is parsed below and tested on recordings, the
-//! calls are not run by this project's suite.
-#![expect(clippy::disallowed_methods, reason = "shell: reads procfs, asks lsof and ps")]
+//! `listeners` finds the processes. Linux: procfs tells the rest. macOS: `ps`, the system's tool; its output is parsed below
+//! and tested on a recording, the call is not run by this project's suite.
+#![expect(clippy::disallowed_methods, reason = "shell: reads procfs, asks ps")]
 
-use crate::words::Now;
+use std::time::Duration;
 
 use super::judge::Listener;
+use crate::probe::kind::listeners;
+use crate::words::{Instant, Now};
 
-/// Who listens at `port` on loopback. Blocks; ends early when `late`.
+/// Who listens at `port`. Blocks; ends early when `late`.
 ///
 /// Sockets may be held by several processes (a supervisor that opened it and handed it on): the one that was started
 /// last is the one that serves.
-#[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn find(port: u16, now: Now, late: &dyn Fn() -> bool) -> Listener {
-    match linux::inodes(port) {
-        Err(why) => Listener::Hidden(why),
-        Ok(inodes) if inodes.is_empty() => Listener::Nobody,
-        Ok(inodes) => linux::holder(&inodes, now, late)
-            .unwrap_or_else(|| Listener::Hidden("the process behind the port belongs to another user".to_owned())),
-    }
-}
-
-/// As above, asked of `lsof` and `ps`. Not run by this project's suite.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub fn find(port: u16, now: Now, _late: &dyn Fn() -> bool) -> Listener {
-    let pids = match crate::link::owner::lsof(port) {
+    let listeners = match listeners::look(port, late) {
         Err(why) => return Listener::Hidden(why),
-        Ok(output) => pids_of_lsof(&output),
+        Ok(listeners) => listeners,
     };
-    let started = |pid: u32| {
-        let output = std::process::Command::new("/bin/ps")
-            .args(["-o", "lstart=", "-p", &pid.to_string()])
-            .env_clear()
-            .envs([("LC_ALL", "C"), ("TZ", "UTC0")])
-            .stdin(std::process::Stdio::null())
-            .output()
-            .ok()?;
-        let age = now
-            .wall
-            .millis_since(wall_of_ps(&String::from_utf8_lossy(&output.stdout))?);
-        let age = std::time::Duration::from_millis(u64::try_from(age).unwrap_or(0));
-        Some((now.at.before(age), pid))
-    };
-    match pids.iter().filter_map(|pid| started(*pid)).max() {
+    if !listeners.sockets.iter().any(|socket| socket.address.port() == port) {
+        return Listener::Nobody;
+    }
+    let holders = listeners.holders.iter();
+    let newest = holders
+        .filter_map(|holder| Some((started(holder.pid, now)?, holder.pid)))
+        .max();
+    match newest {
         Some((started, pid)) => Listener::Found {
             pid,
             started,
-            environment: None,
+            environment: environment(pid),
         },
-        // To users that are not root, lsof shows their own processes alone.
-        None => Listener::Hidden("lsof shows no process behind the port".to_owned()),
+        None => Listener::Hidden(
+            listeners
+                .unseen
+                .unwrap_or_else(|| "the process behind the port has just ended".to_owned()),
+        ),
     }
 }
 
-/// The processes in `lsof -Fpu`: lines `p1234`.
-#[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
-pub fn pids_of_lsof(output: &str) -> Vec<u32> {
-    let pids = output
-        .lines()
-        .filter_map(|line| line.strip_prefix('p')?.trim().parse().ok());
-    pids.take(64).collect()
+/// When the process was started, by the clock that counts from boot.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn started(pid: u32, now: Now) -> Option<Instant> {
+    let ticks = start_ticks(&std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+    let a_second = rustix::param::clock_ticks_per_second().max(1);
+    let since_boot = Duration::from_millis(ticks.saturating_mul(1000) / a_second);
+    // Both count from boot, sleep included: no wall clock has a part in it.
+    Some((Instant::default() + since_boot).min(now.at))
+}
+
+/// As above, asked of `ps`. Not run by this project's suite.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn started(pid: u32, now: Now) -> Option<Instant> {
+    let output = std::process::Command::new("/bin/ps")
+        .args(["-o", "lstart=", "-p", &pid.to_string()])
+        .env_clear()
+        .envs([("LC_ALL", "C"), ("TZ", "UTC0")])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .ok()?;
+    let age = now
+        .wall
+        .millis_since(wall_of_ps(&String::from_utf8_lossy(&output.stdout))?);
+    Some(now.at.before(Duration::from_millis(u64::try_from(age).unwrap_or(0))))
+}
+
+/// What the process was started with; `None`: it is not shown to us.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn environment(pid: u32) -> Option<Vec<u8>> {
+    use std::io::Read as _;
+    /// As much as the kernel takes of arguments and environment on common limits.
+    const ENVIRONMENT_BYTES_MAX: u64 = 2 << 20;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(format!("/proc/{pid}/environ")).ok()?;
+    file.take(ENVIRONMENT_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn environment(_pid: u32) -> Option<Vec<u8>> {
+    None
 }
 
 /// `Wed Nov 25 13:33:18 2026`, as `ps -o lstart=` prints it in UTC.
@@ -68,95 +88,6 @@ pub fn pids_of_lsof(output: &str) -> Vec<u32> {
 pub fn wall_of_ps(lstart: &str) -> Option<crate::words::Wall> {
     let moment = chrono::NaiveDateTime::parse_from_str(lstart.trim(), "%a %b %e %H:%M:%S %Y").ok()?;
     Some(crate::words::Wall::from_millis(moment.and_utc().timestamp_millis()))
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod linux {
-    use std::collections::BTreeSet;
-    use std::fs;
-    use std::io::Read as _;
-    use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-    use std::path::Path;
-    use std::time::Duration;
-
-    use super::super::judge::Listener;
-    use crate::link::owner::listeners_of_table;
-    use crate::words::{Instant, Now};
-
-    /// Beyond these something is wrong with procfs, or with us.
-    const PROCESSES_MAX: usize = 1 << 16;
-    const DESCRIPTORS_MAX: usize = 1 << 16;
-    /// As much as the kernel takes of arguments and environment on common limits.
-    const ENVIRONMENT_BYTES_MAX: u64 = 2 << 20;
-
-    pub fn inodes(port: u16) -> Result<BTreeSet<u64>, String> {
-        let peers = [
-            SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-            SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
-        ];
-        let mut found = BTreeSet::new();
-        let mut told = false;
-        for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-            // A kernel without IPv6 has no second table.
-            if let Ok(text) = fs::read_to_string(table) {
-                told = true;
-                found.extend(peers.iter().flat_map(|peer| listeners_of_table(&text, *peer)));
-            }
-        }
-        told.then_some(found)
-            .ok_or_else(|| "/proc/net/tcp cannot be read".to_owned())
-    }
-
-    /// `None`: no process that we may look into holds one of the sockets.
-    pub fn holder(inodes: &BTreeSet<u64>, now: Now, late: &dyn Fn() -> bool) -> Option<Listener> {
-        let wanted: BTreeSet<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
-        let mut newest: Option<(Instant, u32)> = None;
-        for process in fs::read_dir("/proc").ok()?.flatten().take(PROCESSES_MAX) {
-            if late() {
-                break;
-            }
-            let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
-                continue;
-            };
-            if holds(&process.path(), &wanted)
-                && let Some(started) = started(&process.path(), now)
-            {
-                newest = newest.max(Some((started, pid)));
-            }
-        }
-        let (started, pid) = newest?;
-        Some(Listener::Found {
-            pid,
-            started,
-            environment: environment(&Path::new("/proc").join(pid.to_string())),
-        })
-    }
-
-    fn holds(process: &Path, wanted: &BTreeSet<String>) -> bool {
-        let Ok(descriptors) = fs::read_dir(process.join("fd")) else {
-            return false;
-        };
-        let mut links = descriptors.flatten().take(DESCRIPTORS_MAX);
-        links.any(|descriptor| {
-            let target = fs::read_link(descriptor.path()).ok();
-            target.is_some_and(|target| target.to_str().is_some_and(|target| wanted.contains(target)))
-        })
-    }
-
-    fn started(process: &Path, now: Now) -> Option<Instant> {
-        let ticks = super::start_ticks(&fs::read_to_string(process.join("stat")).ok()?)?;
-        let a_second = rustix::param::clock_ticks_per_second().max(1);
-        let since_boot = Duration::from_millis(ticks.saturating_mul(1000) / a_second);
-        // Both count from boot, sleep included: no wall clock has a part in it.
-        Some((Instant::default() + since_boot).min(now.at))
-    }
-
-    fn environment(process: &Path) -> Option<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let file = fs::File::open(process.join("environ")).ok()?;
-        file.take(ENVIRONMENT_BYTES_MAX).read_to_end(&mut bytes).ok()?;
-        Some(bytes)
-    }
 }
 
 /// The start in a line of `/proc/PID/stat`, in clock ticks after boot: the 22nd field. The second is the program's name in
@@ -216,9 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_tools_of_macos_print_is_read() {
-        assert_eq!(pids_of_lsof("p4211\nu501\nf23\np4300\nu0\nf3\n"), [4211, 4300]);
-        assert_eq!(pids_of_lsof("lsof: no such port\npx\n"), [0u32; 0]);
+    fn what_ps_prints_on_macos_is_read() {
         let moment = Wall::parse_rfc3339("2026-11-05T13:33:18Z");
         assert_eq!(wall_of_ps("Thu Nov  5 13:33:18 2026    \n"), moment);
         assert_eq!(wall_of_ps(""), None);
