@@ -1,6 +1,6 @@
 //! Shell: the command line, one file a command. Arguments come in, an exit code goes out.
 //!
-//! Exit codes: 0 done, 1 it failed, 64 the command line was wrong (`EX_USAGE` of sysexits). `check` and `triage`
+//! Exit codes: 0 done, 1 it failed, 64 the command line was wrong (`EX_USAGE` of sysexits). `check`, `triage` and `probe run`
 //! speak the Nagios plugins' language instead: 0/1/2/3 for ok/degraded/down/unknown, and 3 for a wrong command line.
 //! `skills check` has codes of its own, which its help tells, and 3 where it fails.
 
@@ -35,7 +35,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
 
-use arguments::{Arguments, Command, Skills, Status};
+use arguments::{Arguments, Command, Probe, Skills, Status};
 
 /// `EX_USAGE`: the command was used wrongly.
 const USAGE: u8 = 64;
@@ -53,7 +53,10 @@ pub fn run() -> ExitCode {
     };
     let judges = matches!(
         arguments.command,
-        Command::Check(_) | Command::Triage(_) | Command::Skills(Skills::Check { .. })
+        Command::Check(_)
+            | Command::Triage(_)
+            | Command::Probe(Probe::Run { .. })
+            | Command::Skills(Skills::Check { .. })
     );
     let outcome = dispatch(arguments).and_then(|code| match output::failure() {
         Some(why) => Err(anyhow::anyhow!("standard output: {why}")),

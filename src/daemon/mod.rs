@@ -390,9 +390,13 @@ fn say(line: journal::Line) {
         is_worse,
     } = line;
     let who = tenant.map_or("node".to_owned(), |tenant| format!("tenant {tenant}"));
+    let why = match reason.is_empty() {
+        true => String::new(),
+        false => format!(": {reason}"),
+    };
     match is_worse {
-        true => warn!("{who}: {from} -> {to}: {reason}"),
-        false => info!("{who}: {from} -> {to}: {reason}"),
+        true => warn!("{who}: {from} -> {to}{why}"),
+        false => info!("{who}: {from} -> {to}{why}"),
     }
 }
 

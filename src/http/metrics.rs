@@ -224,10 +224,13 @@ impl ProbeMetrics {
         self.cpu_seconds
             .with_label_values(&[probe])
             .inc_by(cost.cpu.as_secs_f64());
-        #[expect(clippy::cast_precision_loss, reason = "bytes of memory are below 2^53")]
-        self.peak_rss
-            .with_label_values(&[probe])
-            .set(cost.peak_rss_bytes as f64);
+        // What was answered without a process says nothing of what one takes.
+        if cost.peak_rss_bytes > 0 {
+            #[expect(clippy::cast_precision_loss, reason = "bytes of memory are below 2^53")]
+            self.peak_rss
+                .with_label_values(&[probe])
+                .set(cost.peak_rss_bytes as f64);
+        }
         if let Some(cause) = finding.cause {
             self.failures.with_label_values(&[probe, cause.as_str()]).inc();
         }

@@ -91,7 +91,13 @@ fn fault(checks: &[(&CheckId, &Check)]) -> Option<Fault> {
     let cause_of = |check: &Check| check.memory.finding.as_ref().and_then(|finding| finding.cause);
     let (first, check) = checks.first()?;
     let cause = cause_of(check)?;
-    let same = |(_, check): &(&CheckId, &Check)| check.is_unknown() && cause_of(check) == Some(cause);
+    let said = |check: &Check| check.last_summary().to_owned();
+    // A tenant's own file may be refused while another's is missing: such words are one cause only when they are the same.
+    let is_a_tenants_own = matches!(cause, Cause::Misconfigured | Cause::Unreadable | Cause::SaidUnknown);
+    let same = |(_, other): &(&CheckId, &Check)| {
+        let one_cause = other.is_unknown() && cause_of(other) == Some(cause);
+        one_cause && (!is_a_tenants_own || said(other) == said(check))
+    };
     if checks.len() < 2 || !checks.iter().all(same) {
         return None;
     }
