@@ -263,7 +263,7 @@ const INVALID: &str = "the configuration is invalid";
 const REFUSED: &str = "is not for this user to read";
 
 /// Why a reference does not resolve, from the texts of openclaw 2026.9.6; the first sign that is found decides.
-fn reason(message: &str) -> &'static str {
+pub(super) fn reason(message: &str) -> &'static str {
     const REASONS: [(&str, &str); 21] = [
         ("Config is invalid", INVALID),
         ("EACCES", REFUSED),
