@@ -11,6 +11,7 @@
 //!
 //! Invariant: nothing here reads a clock, a file, the network or a random number.
 
+mod anew;
 mod bind;
 mod durability;
 mod internal;
@@ -31,7 +32,7 @@ use crate::config::Config;
 use crate::digest::{self, Digest};
 use crate::ingest::delta::Reporter;
 use crate::link::session::LinkFacts;
-use crate::probe::declaration::{Asks, Order, Parse, Probe, RunId, StateDir, Target};
+use crate::probe::declaration::{Asks, Order, Probe, RunId, StateDir, Target};
 use crate::probe::schedule::{Again, NATIVE_AT_ONCE, Schedule, Slots};
 use crate::readiness::Readiness;
 use crate::readiness::snapshot::{ConfigStatus, Snapshot};
@@ -272,8 +273,10 @@ impl Engine {
         }
         self.runs.remove(check);
         self.first_round.remove(check);
+        let answer = finding.answer;
         let noted = self.readiness.finding(now, check, finding, cost);
         self.schedule.done(now.at, check, noted.again);
+        self.ask_what_is_refuted(now, check, answer);
         self.changed |= noted.changed;
     }
 
@@ -308,16 +311,6 @@ impl Engine {
                 self.link_stands(now, tenant, false);
                 self.links.remove(tenant);
                 self.changed = true;
-            }
-        }
-    }
-
-    /// The link knows them, so that the answer costs nothing.
-    fn ask_what_duties_cost(&mut self, tenant: &TenantName) {
-        for (check, probe) in self.config.checks() {
-            let reads = matches!(&probe.asks, Asks::Exec(exec) if exec.parse == Parse::Cost);
-            if reads && check.tenant.as_ref() == Some(tenant) {
-                self.schedule.ask_now(&check);
             }
         }
     }

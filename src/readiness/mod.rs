@@ -254,6 +254,15 @@ impl Readiness {
         })
     }
 
+    /// A tenant's checks whose last answered level is down.
+    pub fn downs_of(&self, tenant: &TenantName) -> impl Iterator<Item = (&CheckId, &Probe)> {
+        let checks = self
+            .checks
+            .iter()
+            .filter(|(id, check)| check.remembered() == Some(Verdict::Down) && id.tenant.as_ref() == Some(tenant));
+        checks.map(|(id, check)| (id, &*check.probe))
+    }
+
     /// Whether the next [`Readiness::tick`] will say `resumed`. Cheap: ask before handing in a finding, since
     /// one that was in flight while the host slept is to be discarded.
     pub fn resume_due(&self, now: Now) -> bool {

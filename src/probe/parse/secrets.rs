@@ -192,7 +192,8 @@ fn unresolved(first: &Entry, failed: &[&Entry], beside: &Beside) -> Finding {
     };
     let mut finding = match &beside.gateway {
         Gateway::Silent(_) => Finding::down(format!("{what}; and the gateway does not serve")),
-        Gateway::Serves => Finding::degraded(format!("{what}; the gateway serves, {then}")),
+        // What was down because it did not serve is so no longer, however often this is asked.
+        Gateway::Serves => Finding::degraded(format!("{what}; the gateway serves, {then}")).but_alive(),
         Gateway::Unknown | Gateway::Unclear(_) => Finding::degraded(format!("{what}; {then}")),
     };
     if failed.iter().any(|entry| entry.name.starts_with("env ")) && !beside.env_file {
