@@ -39,6 +39,7 @@ use crate::readiness::snapshot::{ConfigStatus, Snapshot};
 use crate::store::{Restored, StoreEvent};
 use crate::words::{CheckId, Cost, Finding, Instant, Now, TenantName};
 
+use anew::Turn;
 use bind::Known;
 use durability::Durability;
 use internal::{Internal, Kind};
@@ -273,10 +274,13 @@ impl Engine {
         }
         self.runs.remove(check);
         self.first_round.remove(check);
-        let answer = finding.answer;
+        let turn = Turn {
+            before: self.readiness.last_answer(check),
+            now: finding.answer,
+        };
         let noted = self.readiness.finding(now, check, finding, cost);
         self.schedule.done(now.at, check, noted.again);
-        self.ask_what_is_refuted(now, check, answer);
+        self.ask_what_is_refuted(now, check, turn);
         self.changed |= noted.changed;
     }
 

@@ -48,3 +48,14 @@ fn while_the_gateway_is_away_its_secrets_are_asked_as_ever() {
     assert_eq!(world.asks_of(SECRETS), asks);
     assert_eq!(world.level(SECRETS), Level::Down);
 }
+
+#[test]
+fn one_that_is_down_whatever_the_gateway_says_is_not_asked_in_a_loop() {
+    let mut world = down();
+    world.says("gateway@acme", Finding::ok("ready"));
+    world.pass(seconds(20));
+    let asks = world.asks_of(SECRETS);
+    world.pass(seconds(300));
+    let asks = world.asks_of(SECRETS) - asks;
+    assert!((3..=5).contains(&asks), "{asks}");
+}
