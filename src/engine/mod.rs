@@ -11,6 +11,7 @@
 //!
 //! Invariant: nothing here reads a clock, a file, the network or a random number.
 
+mod anew;
 mod bind;
 mod durability;
 mod internal;
@@ -31,13 +32,14 @@ use crate::config::Config;
 use crate::digest::{self, Digest};
 use crate::ingest::delta::Reporter;
 use crate::link::session::LinkFacts;
-use crate::probe::declaration::{Asks, Order, Parse, Probe, RunId, StateDir, Target};
+use crate::probe::declaration::{Asks, Order, Probe, RunId, StateDir, Target};
 use crate::probe::schedule::{Again, NATIVE_AT_ONCE, Schedule, Slots};
 use crate::readiness::Readiness;
 use crate::readiness::snapshot::{ConfigStatus, Snapshot};
 use crate::store::{Restored, StoreEvent};
 use crate::words::{CheckId, Cost, Finding, Instant, Now, TenantName};
 
+use anew::Turn;
 use bind::Known;
 use durability::Durability;
 use internal::{Internal, Kind};
@@ -272,8 +274,13 @@ impl Engine {
         }
         self.runs.remove(check);
         self.first_round.remove(check);
+        let turn = Turn {
+            before: self.readiness.last_answer(check),
+            now: finding.answer,
+        };
         let noted = self.readiness.finding(now, check, finding, cost);
         self.schedule.done(now.at, check, noted.again);
+        self.ask_what_is_refuted(now, check, turn);
         self.changed |= noted.changed;
     }
 
@@ -308,16 +315,6 @@ impl Engine {
                 self.link_stands(now, tenant, false);
                 self.links.remove(tenant);
                 self.changed = true;
-            }
-        }
-    }
-
-    /// The link knows them, so that the answer costs nothing.
-    fn ask_what_duties_cost(&mut self, tenant: &TenantName) {
-        for (check, probe) in self.config.checks() {
-            let reads = matches!(&probe.asks, Asks::Exec(exec) if exec.parse == Parse::Cost);
-            if reads && check.tenant.as_ref() == Some(tenant) {
-                self.schedule.ask_now(&check);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod histories;
 mod operations;
+mod refuted;
 mod reload;
 mod resume;
 mod routine;

@@ -114,6 +114,10 @@ impl Check {
         // JSON has no word for them, and a state that cannot be read back is lost.
         finding.measurements.retain(|measurement| measurement.value.is_finite());
         let stamp = Stamp::new(now);
+        // Before it is heard: its own words are then those of the level.
+        if finding.alive {
+            self.memory.debounce.see_alive();
+        }
         match finding.answer.answered() {
             Some(answer) => {
                 let weight = match (self.first_counts, finding.immediate) {
@@ -133,9 +137,6 @@ impl Check {
                 self.memory.unknown_since.get_or_insert(stamp);
             }
             None => {}
-        }
-        if finding.alive {
-            self.memory.debounce.see_alive();
         }
         self.memory.overdue = false;
         self.memory.checked = Some(stamp);

@@ -81,7 +81,7 @@ impl Debounce {
         self.turn(answer > level, self.needed(answer > level, probe));
     }
 
-    /// It could not be asked, but it lives: what was `down` is `degraded`, and is asked anew from there.
+    /// Whatever it answers, or if it could not be asked, it lives: what was `down` is `degraded`, and is asked anew from there.
     pub fn see_alive(&mut self) {
         if self.level == Some(Verdict::Down) {
             self.level = Some(Verdict::Degraded);

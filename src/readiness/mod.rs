@@ -49,7 +49,7 @@ use self::tenant::Tenant;
 use crate::engine::Refused;
 use crate::probe::declaration::Probe;
 use crate::probe::schedule::Again;
-use crate::words::{CheckId, Cost, Finding, Now, TenantName, Verdict, Wall};
+use crate::words::{Answer, CheckId, Cost, Finding, Instant, Now, TenantName, Verdict, Wall};
 
 pub use self::fuse::{Excluded, TenantWithout, Without, without};
 pub use self::maintenance::{MAINTENANCE_MAX, Request};
@@ -123,6 +123,15 @@ struct Node {
     last_change: Option<VerdictChange>,
     /// Checks that counted and are configured no more, with what they were, until the verdict is judged.
     gone: Vec<(CheckId, Verdict)>,
+}
+
+/// A check whose remembered level is down.
+#[derive(Clone, Copy, Debug)]
+pub struct Down<'a> {
+    pub check: &'a CheckId,
+    pub probe: &'a Probe,
+    /// When its last finding came; `None`: before this boot.
+    pub checked: Option<Instant>,
 }
 
 impl Readiness {
@@ -251,6 +260,24 @@ impl Readiness {
         self.checks.get(id).is_some_and(|check| {
             let settled = check.asks_again() == Again::No && !check.is_flapping();
             settled && check.remembered() == Some(Verdict::Ok)
+        })
+    }
+
+    /// What the check's last finding answered.
+    pub fn last_answer(&self, id: &CheckId) -> Option<Answer> {
+        Some(self.checks.get(id)?.memory.finding.as_ref()?.answer)
+    }
+
+    /// A tenant's checks whose remembered level is down.
+    pub fn downs_of(&self, tenant: &TenantName) -> impl Iterator<Item = Down<'_>> {
+        let checks = self
+            .checks
+            .iter()
+            .filter(|(id, check)| check.remembered() == Some(Verdict::Down) && id.tenant.as_ref() == Some(tenant));
+        checks.map(|(id, check)| Down {
+            check: id,
+            probe: &check.probe,
+            checked: check.memory.checked.and_then(freshness::Stamp::instant),
         })
     }
 

@@ -265,8 +265,8 @@ impl Readiness {
         sums
     }
 
-    /// Required checks of required tenants without a finding. Tenants that are new, drained or in
-    /// maintenance are not waited for: nothing of them counts.
+    /// Checks of required tenants that a start waits for. Tenants that are new, drained or in maintenance are not waited
+    /// for: nothing of them counts.
     fn missing(&self) -> Vec<CheckId> {
         if self.starting.is_none() {
             return Vec::new();

@@ -30,7 +30,7 @@ pub(super) struct Memory {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sum {
     pub worst: Verdict,
-    /// Required checks that have had no finding yet.
+    /// Required checks that may take the node out, and have had no finding yet.
     pub unheard: usize,
 }
 
@@ -47,7 +47,7 @@ impl Tenant {
         }
     }
 
-    /// Ends its newness once every required check has a finding (or its grace is over) and, *then*, it is
+    /// Ends its newness once every check that is waited for has a finding (or its grace is over) and, *then*, it is
     /// better than `down`. A pending check counts as degraded, so that before then its verdict proves
     /// nothing: a checkout that is deployed before its gateway is started must not count.
     pub fn settle(&mut self, sum: Sum, at: Moment, startup_grace: Duration) {

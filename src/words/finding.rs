@@ -17,8 +17,8 @@ pub struct Finding {
     pub notes: Vec<String>,
     /// Whether it counts at once, without `fall` (ENOSPC, a wedge, a shutdown).
     pub immediate: bool,
-    /// Of an unknown finding: it could not be asked, but it was seen to live. A remembered `down` is
-    /// `degraded` from then on (a gateway that refuses our token, say).
+    /// It was seen to live, even where it could not be asked. A remembered `down` is `degraded` from then on (a gateway
+    /// that refuses our token, or that serves while its secrets do not resolve).
     #[serde(default)]
     pub alive: bool,
     /// Why it could not be asked. Set when, and only when, `answer` is unknown.
@@ -109,7 +109,7 @@ impl Finding {
         self
     }
 
-    /// It was seen to live, although it could not be asked.
+    /// It was seen to live, whatever else was found.
     pub fn but_alive(mut self) -> Finding {
         self.alive = true;
         self

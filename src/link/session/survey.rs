@@ -26,6 +26,8 @@ pub struct Survey {
     /// When the next one begins; `None`: the first one, when the handshake is filled.
     at: Option<Instant>,
     ended: Instant,
+    /// There was news while one was under way, which may have read the list before.
+    is_behind: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +56,10 @@ impl Survey {
     /// Jobs or the configuration are others than before.
     pub fn news(&mut self, now: Instant) {
         let soonest = now.max(self.ended + NEWS_EVERY);
-        self.at = self.at.map(|at| at.min(soonest));
+        match self.at {
+            Some(at) => self.at = Some(at.min(soonest)),
+            None => self.is_behind = true,
+        }
     }
 
     /// The list was read by others.
@@ -63,14 +68,16 @@ impl Survey {
             stage: Stage::Models,
             jobs,
             ended: self.ended,
+            is_behind: self.is_behind,
             ..Survey::default()
         };
     }
 
-    /// The list could not be had: a while later again.
+    /// It is over: a while later again, or soon where there was news meanwhile.
     pub fn give_up(&mut self, now: Instant) {
+        let wait = if self.is_behind { NEWS_EVERY } else { ASK_EVERY };
         *self = Survey {
-            at: Some(now + ASK_EVERY),
+            at: Some(now + wait),
             ended: now,
             ..Survey::default()
         };

@@ -151,3 +151,20 @@ fn the_gateways_clock_is_known_from_its_ticks_and_news_of_it_is_told() {
     assert_eq!(told.iter().filter(|told| told.contains("know")).count(), 1, "{told:?}");
     line.to(line.now.at + Duration::from_secs(1));
 }
+
+#[test]
+fn news_while_the_jobs_are_being_asked_is_asked_about_afterwards() {
+    let mut line = Line::established();
+    line.says(&changed("added"));
+    assert_eq!(asked(&mut line, 60), ["60000 ask cron.list"]);
+    line.answers("cron.list", &format!(r#"{{"jobs":[{POLL}]}}"#));
+    // The list that was read does not know it.
+    line.says(&changed("removed"));
+    line.answers("models.authStatus", r#"{"providers":[]}"#);
+    assert_eq!(names(&line), ["poll"]);
+    assert_eq!(asked(&mut line, 61), ["120000 ask cron.list"]);
+    line.answers("cron.list", "{}");
+    line.answers("models.authStatus", "{}");
+    assert_eq!(names(&line), [""; 0]);
+    assert_eq!(asked(&mut line, 600), [""; 0], "once");
+}

@@ -136,9 +136,18 @@ pub async fn gateway(place: Option<&Place>, link: Option<&LinkFacts>, patience: 
         return Running::Runs(Runs {
             version: facts.version.clone(),
             build: Some(facts.build_id.clone()).filter(|build| !build.is_empty()),
+            build_was_told: false,
         });
     }
     let Some(place) = place else { return Running::Nowhere };
+    let was_told = link.is_some_and(|facts| !facts.version.is_empty());
+    if !place.address().is_this_host() && was_told {
+        // A difference that was seen must not heal because nobody tells it any more.
+        return Running::Silent(
+            Cause::Local,
+            "it is on another host, and the link to it is away".to_owned(),
+        );
+    }
     if !place.address().is_this_host() {
         return Running::Unsaid("it is on another host, and no link to it stands".to_owned());
     }
@@ -147,7 +156,11 @@ pub async fn gateway(place: Option<&Place>, link: Option<&LinkFacts>, patience: 
         Startup::Silent(cause, why) => Running::Silent(cause, why),
         Startup::Stranger(why) => Running::Unsaid(why),
         Startup::Says(said) => match said.version {
-            Some(version) => Running::Runs(Runs { version, build: None }),
+            Some(version) => Running::Runs(Runs {
+                version,
+                build: None,
+                build_was_told: link.is_some_and(|facts| !facts.build_id.is_empty()),
+            }),
             None => Running::Unsaid(format!("/startupz says {} and no version", said.status)),
         },
     }

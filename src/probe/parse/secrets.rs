@@ -192,7 +192,8 @@ fn unresolved(first: &Entry, failed: &[&Entry], beside: &Beside) -> Finding {
     };
     let mut finding = match &beside.gateway {
         Gateway::Silent(_) => Finding::down(format!("{what}; and the gateway does not serve")),
-        Gateway::Serves => Finding::degraded(format!("{what}; the gateway serves, {then}")),
+        // What was down because it did not serve is so no longer, however often this is asked.
+        Gateway::Serves => Finding::degraded(format!("{what}; the gateway serves, {then}")).but_alive(),
         Gateway::Unknown | Gateway::Unclear(_) => Finding::degraded(format!("{what}; {then}")),
     };
     if failed.iter().any(|entry| entry.name.starts_with("env ")) && !beside.env_file {
@@ -263,7 +264,7 @@ const INVALID: &str = "the configuration is invalid";
 const REFUSED: &str = "is not for this user to read";
 
 /// Why a reference does not resolve, from the texts of openclaw 2026.9.6; the first sign that is found decides.
-fn reason(message: &str) -> &'static str {
+pub(super) fn reason(message: &str) -> &'static str {
     const REASONS: [(&str, &str); 21] = [
         ("Config is invalid", INVALID),
         ("EACCES", REFUSED),

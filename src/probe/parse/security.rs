@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::doctor::{first_line, refusal};
 use super::object::{self, Object};
-use super::{Said, json};
+use super::{Said, json, secrets};
 use crate::config::Posture;
 use crate::probe::declaration::{Rule, RuleAct};
 use crate::words::{Cause, Finding};
@@ -109,7 +109,7 @@ fn report(object: &Object, findings: &[Value], claimed: u64, rules: &[Rule], pos
         finding.note_push(format!("{}: {}", noted.check_id, noted.remark()));
     }
     for diagnostic in diagnostics(object) {
-        finding.note_push(format!("a secret was not resolved: {}", first_line(diagnostic)));
+        finding.note_push(unresolved(diagnostic));
     }
     finding
 }
@@ -167,6 +167,17 @@ fn diagnostics(object: &Object) -> impl Iterator<Item = &str> {
         .flatten()
         .filter_map(Value::as_str)
         .take(DIAGNOSTICS_MAX)
+}
+
+/// Where and why, of what `failed to resolve gateway.auth.token locally (Unexpected token …)` says. Not in its own words:
+/// of a file of secrets that is not JSON they quote the beginning.
+fn unresolved(diagnostic: &str) -> String {
+    let named = |mark: &str| diagnostic.split_once(mark)?.1.split(' ').next();
+    let is_path = |path: &&str| path.contains('.') && !path.contains(['"', '(', '`']);
+    match named("failed to resolve ").filter(is_path) {
+        Some(path) => format!("a secret was not resolved: {path} {}", secrets::reason(diagnostic)),
+        None => format!("a secret was not resolved: it {}", secrets::reason(diagnostic)),
+    }
 }
 
 impl<'a> Reported<'a> {

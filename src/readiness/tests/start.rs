@@ -4,6 +4,8 @@ use expect_test::expect;
 
 use super::probes::{advisory, disk, doctor, gateway, named};
 use super::timeline::{check, check_reasons, fresh, gateway_node, node, play};
+use crate::probe::declaration::Probe;
+use crate::words::Verdict;
 
 #[test]
 fn a_node_without_state_is_starting_until_every_required_check_of_required_tenants_has_a_finding() {
@@ -378,4 +380,29 @@ fn numbers_that_json_cannot_say_do_not_cost_a_check_its_state() {
     }
     world.play("2s restart 1s");
     assert_eq!(world.view().checks[0].level.as_str(), "down");
+}
+
+#[test]
+fn what_degrades_at_most_is_not_waited_for_by_a_start_or_a_new_tenant() {
+    let cost = Probe {
+        worst: Verdict::Degraded,
+        ..named("cost", doctor())
+    };
+    check(
+        fresh(&["acme"], &[gateway(), cost]),
+        "1s gateway@acme ok
+         2s cost@acme ok
+         3s tenants acme beta
+         4s gateway@beta ok
+         5s gateway@beta down
+         6s gateway@beta down",
+        expect![[r#"
+            1s     starting/degraded | acme starting/degraded | cost@acme pending (degraded), gateway@acme pending (degraded)
+            1s     degraded | acme degraded | cost@acme pending (degraded), gateway@acme ok
+            2s     ok | acme ok | cost@acme ok, gateway@acme ok
+            3s     degraded | acme ok, beta starting/degraded | cost@acme ok, cost@beta pending (degraded), gateway@acme ok, gateway@beta pending (degraded)
+            4s     degraded | acme ok, beta degraded | cost@acme ok, cost@beta pending (degraded), gateway@acme ok, gateway@beta ok
+            6s     down | acme ok, beta down | cost@acme ok, cost@beta pending (degraded), gateway@acme ok, gateway@beta down
+        "#]],
+    );
 }

@@ -31,6 +31,8 @@ pub enum Running {
 pub struct Runs {
     pub version: String,
     pub build: Option<String>,
+    /// Its build was told by a link that is away now.
+    pub build_was_told: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,6 +194,11 @@ fn of_gateway(pins: &Pins, gateway: &Running, compared: &mut Vec<Compared>) {
                     Some(&runs.version)
                 };
                 match found {
+                    // A difference that was seen must not heal because nobody tells it any more.
+                    None if runs.build_was_told => (
+                        Outcome::Unknown(Cause::Local),
+                        "the gateway build cannot be asked for: the link that told it is away".to_owned(),
+                    ),
                     None => (
                         Outcome::Untold,
                         "the gateway build cannot be compared: only a link with a token tells it".to_owned(),

@@ -92,6 +92,7 @@ fn runs(version: &str) -> Running {
     Running::Runs(Runs {
         version: version.to_owned(),
         build: None,
+        build_was_told: false,
     })
 }
 
@@ -346,6 +347,13 @@ async fn the_cli_and_the_gateway_of_this_host_are_asked_and_a_link_that_stands_k
     );
     let elsewhere = Place::new(Address::parse("wss://gateway.example:1").unwrap(), Trust::System);
     bench.tenant(|tenant| tenant.place = elsewhere.ok());
+    assert!(
+        bench
+            .ask()
+            .await
+            .starts_with("unknown: the gateway cannot be asked for")
+    );
+    bench.tenant(|tenant| tenant.link = None);
     assert!(bench.ask().await.starts_with("ok: 1 entry"));
 }
 
@@ -410,4 +418,21 @@ fn a_lock_lies_beside_the_config_and_else_in_etc() {
     assert_eq!(shown(Some("readyd.yaml")), [NAME, ETC]);
     assert_eq!(shown(Some("/etc/openclaw/readyd.yaml")), [ETC]);
     assert_eq!(shown(None), [ETC]);
+}
+
+#[test]
+fn a_build_that_a_link_told_is_unknown_and_not_well_while_the_link_is_away() {
+    let pins = pins("gateway: {version: 2026.9.6, build: eb377ac}");
+    let away = Runs {
+        version: "2026.9.6".to_owned(),
+        build: None,
+        build_was_told: true,
+    };
+    let finding = compare::judge(Some(&pins), &seen("2026.9.6", Running::Runs(away)), Verdict::Degraded);
+    assert_eq!((finding.answer, finding.cause), (Answer::Unknown, Some(Cause::Local)));
+    assert!(
+        finding.summary.contains("the link that told it is away"),
+        "{}",
+        finding.summary
+    );
 }

@@ -28,7 +28,8 @@ struct Days {
     reckoned: bool,
 }
 
-const DAY_SECONDS: u64 = 86_400;
+const HOUR_SECONDS: u64 = 3600;
+const DAY_SECONDS: u64 = 24 * HOUR_SECONDS;
 const MONTHS: [&str; 12] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
 ];
@@ -73,23 +74,27 @@ impl Cron {
 
     /// The shortest time between two firings, as far as it is below a day; a day otherwise.
     pub fn shortest(&self) -> Duration {
-        let mut times = self.times();
-        let first = times.next();
-        let (mut last, mut within_a_day) = (first, None::<u64>);
-        for time in times {
-            let gap = last.map_or(DAY_SECONDS, |last| time - last);
-            within_a_day = Some(within_a_day.map_or(gap, |shortest| shortest.min(gap)));
-            last = Some(time);
-            if within_a_day == Some(1) {
-                break;
+        // Hours are alike, so that one of them is looked through and not the day: some fire every second.
+        let (mut first, mut last, mut shortest) = (None, 0, DAY_SECONDS);
+        for time in self.times_of_an_hour() {
+            if first.is_some() {
+                shortest = shortest.min(time - last);
             }
+            first = first.or(Some(time));
+            last = time;
         }
-        let over_midnight = match (first, last) {
-            (Some(first), Some(last)) if self.days.follow_each_other() => Some(DAY_SECONDS - last + first),
-            _ => None,
+        let Some(first) = first else {
+            return Duration::from_secs(DAY_SECONDS);
         };
-        let shortest = within_a_day.into_iter().chain(over_midnight).min();
-        Duration::from_secs(shortest.unwrap_or(DAY_SECONDS))
+        let over = |from: u64, to: u64| (to - from) * HOUR_SECONDS + first - last;
+        let hours: Vec<u64> = bits(self.hours).collect();
+        for pair in hours.windows(2) {
+            shortest = shortest.min(over(pair[0], pair[1]));
+        }
+        if let (Some(from), Some(to), true) = (hours.last(), hours.first(), self.days.follow_each_other()) {
+            shortest = shortest.min(over(*from, to + 24));
+        }
+        Duration::from_secs(shortest)
     }
 
     /// Whether both may fire at the same second.
@@ -102,12 +107,9 @@ impl Cron {
         at_a_time.iter().all(|(ours, theirs)| ours & theirs != 0) && self.days.meet(&other.days)
     }
 
-    /// Seconds of a day, in order.
-    fn times(&self) -> impl Iterator<Item = u64> {
-        bits(self.hours).flat_map(move |hour| {
-            bits(self.minutes)
-                .flat_map(move |minute| bits(self.seconds).map(move |second| hour * 3600 + minute * 60 + second))
-        })
+    /// Seconds of an hour, in order.
+    fn times_of_an_hour(&self) -> impl Iterator<Item = u64> {
+        bits(self.minutes).flat_map(move |minute| bits(self.seconds).map(move |second| minute * 60 + second))
     }
 }
 

@@ -280,3 +280,21 @@ fn a_secret_in_what_the_audit_says_is_not_shown() {
     assert!(!told.contains("sk-abc") && !told.contains("ghp_abc"), "{told}");
     assert!(told.contains("a secret was not resolved"), "{told}");
 }
+
+#[test]
+fn what_a_parser_quotes_of_a_file_of_secrets_is_not_shown() {
+    // As Node.js 24 says it of a file `hunter2-and-more`, and openclaw passes it on.
+    let report = r#"{"summary":{"critical":0},"findings":[],"secretDiagnostics":[
+        "security audit: failed to resolve gateway.auth.token locally (Unexpected token 'h', \"hunter2-and-more\" is not valid JSON).",
+        "security audit: failed to resolve channels.telegram.botToken locally (Environment variable \"X\" is missing or empty.).",
+        "security audit: failed to resolve web tool secrets locally (hunter2)."]}"#;
+    let finding = security(&said(0, report.as_bytes()), &[], Posture::Relaxed);
+    assert_eq!(
+        finding.notes,
+        [
+            "a secret was not resolved: gateway.auth.token is in a file that cannot be read as JSON",
+            "a secret was not resolved: channels.telegram.botToken is not set",
+            "a secret was not resolved: it does not resolve",
+        ]
+    );
+}
