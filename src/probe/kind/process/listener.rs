@@ -7,11 +7,12 @@
 use crate::words::Now;
 
 use super::judge::Listener;
+use crate::probe::kind::listeners::passes_on_for_many;
 
 /// Who listens at `port` on loopback. Blocks; ends early when `late`.
 ///
 /// Sockets may be held by several processes (a supervisor that opened it and handed it on): the one that was started
-/// last is the one that serves.
+/// last is the one that serves. Who listens for a gateway that it outlives (a proxy) is not it.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn find(port: u16, now: Now, late: &dyn Fn() -> bool) -> Listener {
     match linux::inodes(port) {
@@ -29,28 +30,34 @@ pub fn find(port: u16, now: Now, _late: &dyn Fn() -> bool) -> Listener {
         Err(why) => return Listener::Hidden(why),
         Ok(output) => pids_of_lsof(&output),
     };
-    let started = |pid: u32| {
+    let mut passes_on = None;
+    let mut started = |pid: u32| {
         let output = std::process::Command::new("/bin/ps")
-            .args(["-o", "lstart=", "-p", &pid.to_string()])
+            .args(["-o", "lstart=", "-o", "comm=", "-p", &pid.to_string()])
             .env_clear()
             .envs([("LC_ALL", "C"), ("TZ", "UTC0")])
             .stdin(std::process::Stdio::null())
             .output()
             .ok()?;
-        let age = now
-            .wall
-            .millis_since(wall_of_ps(&String::from_utf8_lossy(&output.stdout))?);
+        let (since, name) = process_of_ps(&String::from_utf8_lossy(&output.stdout))?;
+        if passes_on_for_many(&name) {
+            passes_on = Some(name);
+            return None;
+        }
+        let age = now.wall.millis_since(since);
         let age = std::time::Duration::from_millis(u64::try_from(age).unwrap_or(0));
         Some((now.at.before(age), pid))
     };
-    match pids.iter().filter_map(|pid| started(*pid)).max() {
-        Some((started, pid)) => Listener::Found {
+    let newest = pids.iter().filter_map(|pid| started(*pid)).max();
+    match (newest, passes_on) {
+        (Some((started, pid)), _) => Listener::Found {
             pid,
             started,
             environment: None,
         },
+        (None, Some(name)) => Listener::Hidden(listens_for_it(&name)),
         // To users that are not root, lsof shows their own processes alone.
-        None => Listener::Hidden("lsof shows no process behind the port".to_owned()),
+        (None, None) => Listener::Hidden("lsof shows no process behind the port".to_owned()),
     }
 }
 
@@ -63,11 +70,21 @@ pub fn pids_of_lsof(output: &str) -> Vec<u32> {
     pids.take(64).collect()
 }
 
-/// `Wed Nov 25 13:33:18 2026`, as `ps -o lstart=` prints it in UTC.
+/// `Wed Nov 25 13:33:18 2026     /usr/sbin/x`, as `ps -o lstart= -o comm=` prints it in UTC: since when, and the
+/// program's name, cut as the kernel cuts it.
 #[cfg(any(test, not(any(target_os = "linux", target_os = "android"))))]
-pub fn wall_of_ps(lstart: &str) -> Option<crate::words::Wall> {
-    let moment = chrono::NaiveDateTime::parse_from_str(lstart.trim(), "%a %b %e %H:%M:%S %Y").ok()?;
-    Some(crate::words::Wall::from_millis(moment.and_utc().timestamp_millis()))
+pub fn process_of_ps(line: &str) -> Option<(crate::words::Wall, String)> {
+    const LSTART: usize = "Wed Nov 25 13:33:18 2026".len();
+    const NAME_CHARS_MAX: usize = 16;
+    let (lstart, program) = line.trim().split_at_checked(LSTART)?;
+    let moment = chrono::NaiveDateTime::parse_from_str(lstart, "%a %b %e %H:%M:%S %Y").ok()?;
+    let since = crate::words::Wall::from_millis(moment.and_utc().timestamp_millis());
+    let name = program.trim().rsplit('/').next().unwrap_or_default();
+    Some((since, name.chars().take(NAME_CHARS_MAX).collect()))
+}
+
+fn listens_for_it(name: &str) -> String {
+    format!("{name} holds the port and passes connections on")
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -98,7 +115,7 @@ mod linux {
         let mut told = false;
         for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
             // A kernel without IPv6 has no second table.
-            if let Ok(text) = fs::read_to_string(table) {
+            if let Ok(text) = crate::probe::kind::listeners::read_table(table) {
                 told = true;
                 found.extend(peers.iter().flat_map(|peer| listeners_of_table(&text, *peer)));
             }
@@ -111,6 +128,7 @@ mod linux {
     pub fn holder(inodes: &BTreeSet<u64>, now: Now, late: &dyn Fn() -> bool) -> Option<Listener> {
         let wanted: BTreeSet<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
         let mut newest: Option<(Instant, u32)> = None;
+        let mut passes_on: Option<String> = None;
         for process in fs::read_dir("/proc").ok()?.flatten().take(PROCESSES_MAX) {
             if late() {
                 break;
@@ -118,13 +136,19 @@ mod linux {
             let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
                 continue;
             };
-            if holds(&process.path(), &wanted)
-                && let Some(started) = started(&process.path(), now)
-            {
+            if !holds(&process.path(), &wanted) {
+                continue;
+            }
+            let name = name(&process.path());
+            if super::passes_on_for_many(&name) {
+                passes_on = Some(name);
+            } else if let Some(started) = started(&process.path(), now) {
                 newest = newest.max(Some((started, pid)));
             }
         }
-        let (started, pid) = newest?;
+        let Some((started, pid)) = newest else {
+            return passes_on.map(|name| Listener::Hidden(super::listens_for_it(&name)));
+        };
         Some(Listener::Found {
             pid,
             started,
@@ -141,6 +165,11 @@ mod linux {
             let target = fs::read_link(descriptor.path()).ok();
             target.is_some_and(|target| target.to_str().is_some_and(|target| wanted.contains(target)))
         })
+    }
+
+    fn name(process: &Path) -> String {
+        let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
+        name.trim_end().to_owned()
     }
 
     fn started(process: &Path, now: Now) -> Option<Instant> {
@@ -215,13 +244,41 @@ mod tests {
         assert_eq!(find(port, now, &|| false), Listener::Nobody);
     }
 
+    /// A proxy was started long before the gateway, with another environment, and stays when that restarts.
+    #[test]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn a_proxy_that_holds_the_port_is_not_the_gateway() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let proxy = folder.path().join("nginx");
+        std::fs::copy("/bin/sleep", &proxy).unwrap();
+        let started = std::process::Command::new(&proxy)
+            .arg("60")
+            .stdin(std::process::Stdio::from(std::os::fd::OwnedFd::from(listener)))
+            .spawn();
+        let mut started = started.unwrap();
+        let found = find(port, crate::clock::now(), &|| false);
+        started.kill().unwrap();
+        started.wait().unwrap();
+        assert_eq!(
+            found,
+            Listener::Hidden("nginx holds the port and passes connections on".to_owned())
+        );
+    }
+
     #[test]
     fn what_the_tools_of_macos_print_is_read() {
         assert_eq!(pids_of_lsof("p4211\nu501\nf23\np4300\nu0\nf3\n"), [4211, 4300]);
         assert_eq!(pids_of_lsof("lsof: no such port\npx\n"), [0u32; 0]);
-        let moment = Wall::parse_rfc3339("2026-11-05T13:33:18Z");
-        assert_eq!(wall_of_ps("Thu Nov  5 13:33:18 2026    \n"), moment);
-        assert_eq!(wall_of_ps(""), None);
-        assert_eq!(wall_of_ps("5 Nov"), None);
+        let moment = Wall::parse_rfc3339("2026-11-05T13:33:18Z").unwrap();
+        let said = |program: &str| process_of_ps(&format!("Thu Nov  5 13:33:18 2026    {program}\n"));
+        assert_eq!(said(""), Some((moment, String::new())));
+        assert_eq!(said("node"), Some((moment, "node".to_owned())));
+        let (_, docker) = said("/Applications/Docker.app/Contents/MacOS/com.docker.backend").unwrap();
+        assert!(passes_on_for_many(&docker), "{docker}");
+        for junk in ["", "5 Nov", "Thu Nov  5 13:33:18 202ü"] {
+            assert_eq!(process_of_ps(junk), None, "{junk}");
+        }
     }
 }
