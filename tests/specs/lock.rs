@@ -77,6 +77,9 @@ fn a_lock_is_written_from_what_runs_and_matches_until_something_is_upgraded() {
     let (code, said) = host.check(&[]);
     assert_eq!(code, 3, "without a lock it cannot be told: {said}");
     assert!(said.contains("make one: readyd lock write"), "{said}");
+    let output = host.node.cli(&["lock", "check", "--json"]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["verdict"], "unknown", "a script that reads JSON hears it too");
 
     let written = host.node.cli_ok(&["lock", "write"]);
     assert_eq!(Path::new(written.trim()), host.lock());
