@@ -117,6 +117,8 @@ fn a_lock_is_written_from_what_runs_and_matches_until_something_is_upgraded() {
     ] {
         assert!(said.contains(part), "{said}");
     }
+    let (code, said) = host.check(&["--tenant", "nobody"]);
+    assert_eq!(code, 3, "a tenant that is none is no mismatch: {said}");
     let (code, json) = host.check(&["--json", "--tenant", "acme"]);
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((code, json["verdict"].as_str()), (1, Some("mismatch")));
