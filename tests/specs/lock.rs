@@ -147,7 +147,7 @@ fn what_cannot_be_told_is_no_match() {
     }
     fs::write(host.lock(), "openclaw: {cli: 2026.9.6}\n").unwrap();
     let (code, said) = host.check(&["--tenant", "nobody"]);
-    assert_eq!(code, 1, "{said}");
+    assert_eq!(code, 3, "{said}");
     assert_eq!(host.check(&["--tenant", "acme"]).0, 0);
     fs::remove_file(host.tools.path().join("openclaw")).unwrap();
     let (code, said) = host.check(&[]);
