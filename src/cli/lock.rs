@@ -111,13 +111,16 @@ fn check(host: &Host, options: &LockCheck, as_json: bool) -> Outcome {
         Found::At(path, pins) => (path, pins),
         Found::Nowhere(places) => {
             let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
-            return Ok(cannot_tell(&format!(
-                "there is no lock at {}; make one: readyd lock write",
-                places.join(" or ")
-            )));
+            return Ok(cannot_tell(
+                as_json,
+                &format!(
+                    "there is no lock at {}; make one: readyd lock write",
+                    places.join(" or ")
+                ),
+            ));
         }
-        Found::Malformed(_, why) => return Ok(cannot_tell(&format!("the lock cannot be used:\n{why}"))),
-        Found::Unreadable(path, why) => return Ok(cannot_tell(&format!("{} {why}", path.display()))),
+        Found::Malformed(_, why) => return Ok(cannot_tell(as_json, &format!("the lock cannot be used:\n{why}"))),
+        Found::Unreadable(path, why) => return Ok(cannot_tell(as_json, &format!("{} {why}", path.display()))),
     };
     let asked = host.ask(gateways)?;
     let files = Sums::default().of_all(pins.checksums.keys().cloned().collect());
@@ -207,7 +210,14 @@ fn sentence(code: u8) -> &'static str {
     }
 }
 
-fn cannot_tell(why: &str) -> ExitCode {
+/// A script that reads JSON finds a verdict there too.
+fn cannot_tell(as_json: bool, why: &str) -> ExitCode {
+    if as_json {
+        println!(
+            "{:#}",
+            json!({"lock": null, "verdict": "unknown", "why": why, "compared": []})
+        );
+    }
     eprintln!("readyd: {why}");
     ExitCode::from(CHECK_UNKNOWN)
 }

@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 it failed, 64 the command line was wrong (`EX_USAGE` of sysexits). `check`, `triage` and `probe run`
 //! speak the Nagios plugins' language instead: 0/1/2/3 for ok/degraded/down/unknown, and 3 for a wrong command line.
-//! `skills check` has codes of its own, which its help tells, and 3 where it fails.
+//! `skills check` and `lock check` have codes of their own, which their help tells, and 3 where they fail.
 
 // First, since its macros are known only below it.
 #[macro_use]
@@ -35,7 +35,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
 
-use arguments::{Arguments, Command, Probe, Skills, Status};
+use arguments::{Arguments, Command, Lock, Probe, Skills, Status};
 
 /// `EX_USAGE`: the command was used wrongly.
 const USAGE: u8 = 64;
@@ -57,6 +57,7 @@ pub fn run() -> ExitCode {
             | Command::Triage(_)
             | Command::Probe(Probe::Run { .. })
             | Command::Skills(Skills::Check { .. })
+            | Command::Lock(Lock::Check(_))
     );
     let outcome = dispatch(arguments).and_then(|code| match output::failure() {
         Some(why) => Err(anyhow::anyhow!("standard output: {why}")),
@@ -77,10 +78,9 @@ fn json_has_a_use(arguments: Arguments) -> Result<Arguments, clap::Error> {
         _ if !arguments.json => return Ok(arguments),
         Command::Serve => "`serve` answers over HTTP, in JSON",
         Command::Status(Status { watch: true, .. }) => "`status --watch` draws for people: leave one of them out",
-        Command::Demo(_)
-        | Command::Completions { .. }
-        | Command::Man { .. }
-        | Command::Lock(arguments::Lock::Write(_)) => "this command prints only text",
+        Command::Demo(_) | Command::Completions { .. } | Command::Man { .. } | Command::Lock(Lock::Write(_)) => {
+            "this command prints only text"
+        }
         _ => return Ok(arguments),
     };
     Err(Arguments::command().error(

@@ -59,6 +59,21 @@ pub struct Version {
     pub advice: Vec<String>,
 }
 
+/// The tenants directory, for as long as nobody else swaps there.
+struct Locked {
+    dir: OwnedFd,
+    /// What is locked in its place.
+    _by: Option<OwnedFd>,
+}
+
+impl std::ops::Deref for Locked {
+    type Target = OwnedFd;
+
+    fn deref(&self) -> &OwnedFd {
+        &self.dir
+    }
+}
+
 impl std::fmt::Debug for Swap<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Swap")
@@ -71,8 +86,12 @@ impl std::fmt::Debug for Swap<'_> {
 /// Whose fragments a directory holds by its name: `acme` of `/build/acme` and of `/build/acme.next`.
 pub fn tenant_of(dir: &Path) -> Option<TenantName> {
     let name = dir.file_name()?.to_str()?;
-    let aside = scan::ASIDE.iter().find_map(|ending| name.strip_suffix(ending));
-    TenantName::parse(aside.unwrap_or(name))
+    TenantName::parse(kept_for(name).unwrap_or(name))
+}
+
+/// The tenant for which a directory of that name is kept: `acme` of `acme.prev`, which is no tenant itself.
+pub fn kept_for(name: &str) -> Option<&str> {
+    scan::ASIDE.iter().find_map(|ending| name.strip_suffix(ending))
 }
 
 impl<'a> Swap<'a> {
@@ -90,7 +109,14 @@ impl<'a> Swap<'a> {
             "{} is in force already: promote a copy of it with the changes",
             from.display()
         );
-        let wanted = self.read(from)?;
+        let wanted = self.read(from).with_context(|| match recovered {
+            true => format!(
+                "an earlier swap had been interrupted, and was finished or undone first; see what is in force: \
+                 readyd config hash {}",
+                self.tenant
+            ),
+            false => "nothing was changed".to_owned(),
+        })?;
         ensure!(
             wanted.problems.is_empty(),
             "nothing was changed, since these fragments do not merge:\n{}",
@@ -154,14 +180,19 @@ impl<'a> Swap<'a> {
     }
 
     /// The tenants directory, held against other swaps until it is dropped; a process that dies lets go of it.
-    fn lock(self) -> anyhow::Result<OwnedFd> {
+    fn lock(self) -> anyhow::Result<Locked> {
         let shown = self.tenants_dir.display();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = rustix::fs::open(self.tenants_dir, flags, Mode::empty())
             .map_err(io::Error::from)
             .with_context(|| format!("tenants_dir {shown} cannot be opened"))?;
-        match rustix::fs::flock(&dir, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(dir),
+        let (locked, by) = match rustix::fs::flock(&dir, FlockOperation::NonBlockingLockExclusive) {
+            // NFS locks what is open for writing, which no directory is.
+            Err(Errno::BADF) => lock_by_file(&dir).map_or_else(|error| (Err(error), None), |by| (Ok(()), Some(by))),
+            locked => (locked, None),
+        };
+        match locked {
+            Ok(()) => Ok(Locked { dir, _by: by }),
             Err(Errno::WOULDBLOCK) => bail!("another promote or rollback is at work in {shown}: try again after it"),
             Err(error) => Err(io::Error::from(error)).with_context(|| format!("tenants_dir {shown} cannot be locked")),
         }
@@ -193,7 +224,13 @@ impl<'a> Swap<'a> {
     fn recover(self, dir: &OwnedFd) -> anyhow::Result<bool> {
         let moves = plan::recovery(self.names(), &self.seen()?).map_err(anyhow::Error::msg)?;
         for step in &moves {
-            self.carry_out(dir, step)?;
+            self.carry_out(dir, step).with_context(|| {
+                format!(
+                    "an interrupted swap cannot be finished or undone: {} in {} failed; do that by hand",
+                    told(step),
+                    self.tenants_dir.display()
+                )
+            })?;
         }
         Ok(!moves.is_empty())
     }
@@ -225,7 +262,8 @@ impl<'a> Swap<'a> {
             from: copying,
             to: next,
         };
-        Ok(self.carry_out(dir, &step)?)
+        self.carry_out(dir, &step)
+            .with_context(|| format!("{} failed: nothing was changed", told(&step)))
     }
 
     /// Whether it was done without a gap: by exchanging, where the file system can.
@@ -270,7 +308,11 @@ impl<'a> Swap<'a> {
             Move::Exchange { one, other } => exchange(dir, one, other)?,
             Move::Remove(name) => remove(&self.path(name))?,
         }
-        Ok(rustix::fs::fsync(dir)?)
+        match rustix::fs::fsync(dir) {
+            // A file system that syncs no directories; the step is done all the same, and must not look as if it was not.
+            Err(error) if UNSUPPORTED.contains(&error) => Ok(()),
+            synced => Ok(synced?),
+        }
     }
 
     fn read(self, dir: &Path) -> anyhow::Result<Version> {
@@ -295,6 +337,14 @@ impl<'a> Swap<'a> {
             hash: lint.hash,
         })
     }
+}
+
+/// A hidden file in `dir`, which stays: who removed it would let two in.
+fn lock_by_file(dir: &OwnedFd) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(dir, ".readyd.lock", flags, Mode::RUSR | Mode::WUSR)?;
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    Ok(file)
 }
 
 /// Whether both lead to one directory.

@@ -2,7 +2,7 @@
 //! tells the engine whose have changed.
 //!
 //! A stamp of a file on a dead mount may not come for hours. So each round is taken by a thread of its own, and one that
-//! sticks is left behind with its tenant, which is passed over until it returns.
+//! sticks is left behind with its tenant, which is passed over until it returns; another one goes on with the next tenant.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -24,8 +24,8 @@ use super::inbox::{Outbox, Wake};
 const LOOK_EVERY: Duration = Duration::from_millis(800);
 /// Of one tenant: five stamps take microseconds.
 const TENANT_WAIT_MAX: Duration = Duration::from_secs(1);
-/// Threads that may be left behind; with so many nobody is looked at until one of them returns.
-const STUCK_MAX: usize = 32;
+/// A thread that is left behind holds no more than that; there is at most one for each tenant.
+const STACK_BYTES: usize = 256 << 10;
 
 /// The hand on the thread; it ends when all of these are dropped.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ struct Looking {
     stamp: fn(&Path) -> Option<Stamp>,
     outbox: Outbox,
     tenants: BTreeMap<TenantName, Known>,
+    /// How long one tenant is waited for.
+    patience: Duration,
     /// Rounds that wait for a tenant's files, with what will come of them.
     stuck: Vec<(TenantName, Receiver<Looked>)>,
 }
@@ -74,6 +76,7 @@ impl Looking {
             stamp,
             outbox,
             tenants: BTreeMap::new(),
+            patience: TENANT_WAIT_MAX,
             stuck: Vec::new(),
         }
     }
@@ -101,11 +104,15 @@ impl Looking {
     fn round(&mut self) {
         self.stuck
             .retain(|(_, round)| matches!(round.try_recv(), Err(TryRecvError::Empty)));
-        if self.tenants.is_empty() || self.stuck.len() >= STUCK_MAX {
-            return;
-        }
         let is_free = |tenant: &&TenantName| self.stuck.iter().all(|(stuck, _)| stuck != *tenant);
-        let order: Vec<TenantName> = self.tenants.keys().filter(is_free).cloned().collect();
+        let mut order: Vec<TenantName> = self.tenants.keys().filter(is_free).cloned().collect();
+        while !order.is_empty() {
+            order = self.look_at(order);
+        }
+    }
+
+    /// By one thread; those who were not reached because it sticks.
+    fn look_at(&mut self, order: Vec<TenantName>) -> Vec<TenantName> {
         let paths = order.iter().map(|tenant| {
             let files = self.tenants[tenant].files.iter();
             (tenant.clone(), files.map(|(_, path)| path.clone()).collect())
@@ -115,22 +122,25 @@ impl Looking {
         let stamp = self.stamp;
         let look = thread::Builder::new()
             .name("touched files round".into())
+            .stack_size(STACK_BYTES)
             .spawn(move || look(paths, stamp, &tell));
         if let Err(error) = look {
             warn!(%error, "files that checks read cannot be looked at now");
-            return;
+            return Vec::new();
         }
-        for tenant in order {
-            match round.recv_timeout(TENANT_WAIT_MAX) {
+        let mut left = order.into_iter();
+        while let Some(tenant) = left.next() {
+            match round.recv_timeout(self.patience) {
                 Ok((tenant, stamps)) => self.seen(&tenant, &stamps),
                 Err(RecvTimeoutError::Timeout) => {
                     info!(%tenant, "its files do not answer; passed over until they do");
                     self.stuck.push((tenant, round));
-                    return;
+                    return left.collect();
                 }
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return Vec::new(),
             }
         }
+        Vec::new()
     }
 
     fn seen(&mut self, tenant: &TenantName, stamps: &Stamps) {
@@ -221,5 +231,52 @@ mod tests {
         assert_eq!(tenant.as_str(), "acme");
         assert!(probes.iter().any(|probe| probe.as_str() == "token-rotation"));
         looked.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn however_many_tenants_lie_on_a_dead_mount_the_others_are_heard_of() {
+        const DEAD: usize = 40;
+        static OVER: AtomicBool = AtomicBool::new(false);
+        static HEARD: AtomicBool = AtomicBool::new(false);
+        fn stamp(path: &Path) -> Option<Stamp> {
+            while path.starts_with("/dead") && !OVER.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(5));
+            }
+            files::stamp(path)
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token.current");
+        std::fs::write(&path, "1").unwrap();
+        let (mut inbox, outbox) = Inbox::new();
+        let mut looking = Looking::new(stamp, outbox);
+        looking.patience = Duration::from_millis(20);
+        let dead = (0..DEAD).map(|index| files(&format!("a-{index}"), "/dead/token".into()));
+        looking.configure(dead.chain([files("z", path.clone())]).collect());
+        let looked = thread::spawn(move || {
+            // On a host that is busy its own files may take longer than that too, and are seen later.
+            let z = TenantName::parse("z").unwrap();
+            let is_known = |looking: &Looking| looking.tenants[&z].stamps.is_some();
+            let rounds = |looking: &mut Looking, until: &dyn Fn(&Looking) -> bool| {
+                for _ in 0..2000 {
+                    looking.round();
+                    if until(looking) {
+                        return;
+                    }
+                    thread::sleep(Duration::from_millis(5));
+                }
+            };
+            rounds(&mut looking, &is_known);
+            std::fs::write(path, "22").unwrap();
+            rounds(&mut looking, &|_| HEARD.load(Ordering::Relaxed));
+            let stuck = looking.stuck.iter().filter(|(tenant, _)| *tenant != z).count();
+            OVER.store(true, Ordering::Relaxed);
+            stuck
+        });
+        let Some(Wake::Input(Input::Touched { tenant, .. })) = inbox.next().await else {
+            panic!("something else");
+        };
+        HEARD.store(true, Ordering::Relaxed);
+        assert_eq!(tenant.as_str(), "z");
+        assert_eq!(looked.join().unwrap(), DEAD);
     }
 }

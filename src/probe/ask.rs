@@ -3,6 +3,7 @@
 //! Whatever a kind does, an answer comes: a kind that forgets its own timeout is cut off, one that
 //! panics becomes a finding. Dropping the future of [`Asker::ask`] cancels the run.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -17,7 +18,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::fingerprint::Fingerprints;
-use crate::words::{Cause, Cost, Finding};
+use crate::words::{Cause, Cost, Finding, TenantName};
 
 /// Asks by kind. One for the whole process, in cheap clones: it remembers which paths are stuck and what
 /// each CLI speaks.
@@ -44,7 +45,14 @@ impl Asker {
     /// From now on asks as `config` says; clones that are asking go on as before.
     pub fn configure(&mut self, config: &Config) {
         Arc::make_mut(&mut self.tools).configure(config);
-        self.means.prints.retain(|tenant| config.tenants.contains_key(tenant));
+        // Of whom no credential is read any more, none is known to be shared.
+        let read: BTreeSet<TenantName> = config
+            .checks()
+            .into_iter()
+            .filter(|(_, probe)| matches!(probe.asks, Asks::Tokens(_)))
+            .filter_map(|(check, _)| check.tenant)
+            .collect();
+        self.means.prints.retain(|tenant| read.contains(tenant));
     }
 
     /// What takes the fingerprints that findings show.

@@ -77,6 +77,9 @@ fn a_lock_is_written_from_what_runs_and_matches_until_something_is_upgraded() {
     let (code, said) = host.check(&[]);
     assert_eq!(code, 3, "without a lock it cannot be told: {said}");
     assert!(said.contains("make one: readyd lock write"), "{said}");
+    let output = host.node.cli(&["lock", "check", "--json"]);
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["verdict"], "unknown", "a script that reads JSON hears it too");
 
     let written = host.node.cli_ok(&["lock", "write"]);
     assert_eq!(Path::new(written.trim()), host.lock());
@@ -114,6 +117,8 @@ fn a_lock_is_written_from_what_runs_and_matches_until_something_is_upgraded() {
     ] {
         assert!(said.contains(part), "{said}");
     }
+    let (code, said) = host.check(&["--tenant", "nobody"]);
+    assert_eq!(code, 3, "a tenant that is none is no mismatch: {said}");
     let (code, json) = host.check(&["--json", "--tenant", "acme"]);
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((code, json["verdict"].as_str()), (1, Some("mismatch")));
@@ -142,7 +147,7 @@ fn what_cannot_be_told_is_no_match() {
     }
     fs::write(host.lock(), "openclaw: {cli: 2026.9.6}\n").unwrap();
     let (code, said) = host.check(&["--tenant", "nobody"]);
-    assert_eq!(code, 1, "{said}");
+    assert_eq!(code, 3, "{said}");
     assert_eq!(host.check(&["--tenant", "acme"]).0, 0);
     fs::remove_file(host.tools.path().join("openclaw")).unwrap();
     let (code, said) = host.check(&[]);

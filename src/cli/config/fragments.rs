@@ -86,8 +86,13 @@ fn tenants_dir(loaded: &Loaded) -> anyhow::Result<&Path> {
     dir.context("no tenants_dir is configured: set it in the config file, such as /etc/openclaw/tenants")
 }
 
+/// A tenant of the tenants directory: `acme.prev` is a name that any other tenant may bear, and there it is acme's.
 fn named(tenant: &str) -> anyhow::Result<TenantName> {
-    TenantName::parse(tenant).with_context(|| format!("{tenant:?} is not a tenant name"))
+    let name = TenantName::parse(tenant).with_context(|| format!("{tenant:?} is not a tenant name"))?;
+    match swap::kept_for(tenant) {
+        Some(of) => bail!("{tenant} is a directory that is kept for {of}, and no tenant: name {of}"),
+        None => Ok(name),
+    }
 }
 
 fn tell(what: &str, tenant: &TenantName, done: &Swapped, as_json: bool) {
@@ -148,5 +153,19 @@ fn files(count: usize) -> String {
     match count {
         1 => "1 fragment".to_owned(),
         count => format!("{count} fragments"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_for_a_tenant_is_none_itself() {
+        assert!(named("acme").is_ok() && named("acme.eu").is_ok());
+        let told = |name: &str| format!("{:#}", named(name).unwrap_err());
+        assert!(told("acme.prev").contains("name acme"));
+        assert!(told("acme.next").contains("no tenant"));
+        assert!(told("Acme").contains("is not a tenant name"));
     }
 }

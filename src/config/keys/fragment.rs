@@ -40,6 +40,37 @@ pub const FORBIDDEN: &[&str] = &[
     "jobs",
     "stretch",
     "retry_every",
+    "interval_min",
+    "body_max",
+    "allow",
+    "must_refuse",
+    "addresses",
+    "ca_file",
+    "certificate_file",
+    "warn_days",
+    "down_days",
+    "warn_free",
+    "down_free",
+    "warn_inodes",
+    "down_inodes",
+    "overlap",
+    "next_stale",
+    "cadence",
+    "cadence_warn",
+    "internet_cadence",
+    "internet_facing",
+    "classes",
+    "warn_skew",
+    "down_skew",
+    "warn_depth",
+    "down_depth",
+    "warn_age",
+    "down_age",
+    "warn_wal",
+    "lock_file",
+    "warn_memory",
+    "warn_descriptors",
+    "warn_load",
 ];
 
 /// `gateway.d/NN-name.yaml`.
@@ -145,3 +176,30 @@ pub const ENDPOINT_KEYS: &[Key] = &[
         "Retries in five minutes that are expected at most; kept as it is.",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::keys::TENANT;
+    use crate::config::keys::declaration::DECLARATION;
+
+    #[test]
+    fn every_key_that_the_node_has_and_a_fragment_has_not_is_named_as_the_nodes_own() {
+        let sections = [
+            GATEWAY,
+            DOCTOR,
+            WEBHOOK,
+            ENDPOINT_KEYS,
+            UPSTREAM,
+            DECLARATION_OF_FRAGMENTS,
+        ];
+        let is_fragments = |key: &&str| sections.iter().any(|keys| keys.iter().any(|own| own.name == *key));
+        let nodes = DECLARATION.iter().chain(TENANT).map(|key| key.name);
+        let forgotten: Vec<&str> = nodes
+            .filter(|key| !is_fragments(key) && !FORBIDDEN.contains(key))
+            .collect();
+        assert_eq!(forgotten, [""; 0]);
+        let settable: Vec<&&str> = FORBIDDEN.iter().filter(|key| is_fragments(key)).collect();
+        assert_eq!(settable, [&""; 0]);
+    }
+}

@@ -90,11 +90,12 @@ fn copy_dir(from: &Path, to: &Path, depth: usize, left: &mut Left) -> anyhow::Re
 }
 
 fn copy_file(from: &Path, to: &Path, left: &mut Left) -> anyhow::Result<()> {
-    // Not waiting: what was a file a moment ago may be a named pipe.
-    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits();
+    // Not waiting and not following: what was a file a moment ago may be a named pipe, or a link to what its reader
+    // alone may read.
+    let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOFOLLOW;
     let source = File::options()
         .read(true)
-        .custom_flags(i32::try_from(nonblocking).unwrap_or(0))
+        .custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
         .open(from)?;
     let meta = source.metadata()?;
     ensure!(meta.is_file(), "it is no regular file any more");
@@ -112,4 +113,20 @@ fn copy_file(from: &Path, to: &Path, left: &mut Left) -> anyhow::Result<()> {
 /// Who may read and write it; never set-user-id and its like.
 fn mode_of(meta: &fs::Metadata) -> Permissions {
     Permissions::from_mode(meta.permissions().mode() & 0o777)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_has_become_a_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("secret"), "x").unwrap();
+        std::os::unix::fs::symlink("secret", at("link")).unwrap();
+        let mut left = Left { entries: 1, bytes: 10 };
+        assert!(copy_file(&at("link"), &at("copy"), &mut left).is_err());
+        assert!(!at("copy").exists());
+    }
 }

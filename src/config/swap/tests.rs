@@ -254,6 +254,48 @@ fn one_swap_at_a_time() {
     host.rollback().unwrap();
 }
 
+#[test]
+fn where_a_directory_cannot_be_locked_a_file_in_it_is_and_is_no_tenant() {
+    let host = Host::new(1).version("build/acme", 2);
+    let held = host.act(|swap| {
+        let dir = swap.lock()?;
+        let first = lock_by_file(&dir)?;
+        assert_eq!(lock_by_file(&dir).unwrap_err(), Errno::WOULDBLOCK);
+        drop(first);
+        lock_by_file(&dir)?;
+        bail!("done")
+    });
+    assert_eq!(held.unwrap_err(), "done");
+    let crate::config::tenants_dir::Scan::Found { tenants, warnings } = scan::scan(&host.tenants_dir()) else {
+        panic!("it is there");
+    };
+    assert_eq!((tenants.len(), warnings.len()), (1, 0));
+}
+
+#[test]
+fn what_an_interrupted_swap_left_and_nobody_can_mend_is_told_with_its_name() {
+    let host = Host::new(1).version("tenants/acme.next", 2);
+    // In the place of the directory that the step would make.
+    fs::create_dir_all(host.path("tenants/.acme.was/gateway.d")).unwrap();
+    fs::write(host.path("tenants/.acme.enters-7"), "").unwrap();
+    let told = host.promote("tenants/acme.next").unwrap_err();
+    assert!(
+        told.contains(".acme.enters-7") && told.contains("move one of them away"),
+        "{told}"
+    );
+    fs::remove_dir_all(host.path("tenants/.acme.was")).unwrap();
+    fs::remove_file(host.path("tenants/.acme.enters-7")).unwrap();
+    host.promote("tenants/acme.next").unwrap();
+    let told = host.promote("tenants/acme.next").unwrap_err();
+    assert_eq!(
+        told,
+        "nothing was changed: tenants/acme.next is no directory that can be read"
+    );
+    fs::create_dir(host.path("tenants/.acme.copying")).unwrap();
+    let told = host.promote("tenants/acme.next").unwrap_err();
+    assert!(told.contains("readyd config hash acme"), "{told}");
+}
+
 /// What is left when `moves` stop after so many steps, and what the next command makes of it.
 fn stopped(host: &Host, moves: &dyn Fn(Swap<'_>) -> Vec<Move>, steps: usize) -> Option<(String, String)> {
     let mut left = None;

@@ -153,3 +153,29 @@ async fn a_reload_changes_how_is_asked_and_forgets_no_stuck_path() {
     assert!(again.is_err(), "one thread a stuck path, whatever is reloaded");
     drop(release);
 }
+
+#[test]
+fn a_tenant_whose_credentials_are_read_no_more_shares_none() {
+    let mut asker = asker();
+    let tenant = |name: &str| crate::words::TenantName::parse(name).unwrap();
+    let print = kind::tokens::Print {
+        credential: 0,
+        is_gateways: true,
+        shown: "token.current".to_owned(),
+        fingerprint: Fingerprints::default().of("the same secret"),
+    };
+    let shared = |asker: &Asker, name: &str| asker.means.prints.compare(&tenant(name), vec![print.clone()]).len();
+    shared(&asker, "acme");
+    assert_eq!(shared(&asker, "beta"), 1);
+
+    // Both are tenants still; of neither a credential is read.
+    let mut config = config();
+    for name in ["acme", "beta"] {
+        config
+            .tenants
+            .insert(tenant(name), crate::config::Tenant::named(tenant(name)));
+    }
+    asker.configure(&config);
+
+    assert_eq!(shared(&asker, "beta"), 0);
+}

@@ -52,6 +52,47 @@ const DESCRIPTORS_MAX: usize = 500_000;
 /// Forked servers share one socket; more of them tell nothing new.
 const HOLDERS_MAX: usize = 16;
 
+/// Who passes connections on to others, for as long as it likes: what else such a process listens on, when it was
+/// started and with what, is not the gateway's doing. Names as the kernel has them.
+const FORWARDERS: [&str; 23] = [
+    "OrbStack Helper",
+    "apache2",
+    "caddy",
+    "com.docker.back",
+    "com.docker.backe",
+    "envoy",
+    "gvproxy",
+    "haproxy",
+    "httpd",
+    "kube-proxy",
+    "launchd",
+    "limactl",
+    "nginx",
+    "rootlesskit",
+    "socat",
+    "ssh",
+    "sshd",
+    "stunnel",
+    "stunnel4",
+    "systemd",
+    "systemd-socket-",
+    "tailscaled",
+    "traefik",
+];
+
+/// Those that are started with one container and end with it.
+const FORWARDERS_OF_ONE: [&str; 5] = ["conmon", "docker-proxy", "pasta", "rootlessport", "slirp4netns"];
+
+/// Whether a process of that name listens for others.
+pub fn passes_on(name: &str) -> bool {
+    FORWARDERS_OF_ONE.contains(&name) || passes_on_for_many(name)
+}
+
+/// Whether it does so longer than any gateway behind it runs.
+pub fn passes_on_for_many(name: &str) -> bool {
+    FORWARDERS.contains(&name)
+}
+
 /// Looks once; blocks. `late` ends the walk through the processes.
 ///
 /// # Errors
@@ -62,7 +103,7 @@ pub fn look(port: u16, late: &dyn Fn() -> bool) -> Result<Listeners, String> {
     let mut told = false;
     // A kernel without IPv6 has no second table.
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        if let Ok(text) = proc::read(table, TABLE_BYTES_MAX) {
+        if let Ok(text) = read_table(table) {
             told = true;
             sockets.extend(of_table(&text));
         }
@@ -77,6 +118,12 @@ pub fn look(port: u16, late: &dyn Fn() -> bool) -> Result<Listeners, String> {
         holders,
         unseen,
     })
+}
+
+/// One of the tables of `/proc/net`, up to a cap.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn read_table(path: &str) -> std::io::Result<String> {
+    proc::read(path, TABLE_BYTES_MAX)
 }
 
 /// As above, asked of `lsof`. Not run by this project's suite.

@@ -17,6 +17,7 @@ use crate::clock;
 use crate::config::discover;
 use crate::config::env_file;
 use crate::config::files;
+use crate::fingerprint::Fingerprints;
 use crate::link::session::LinkFacts;
 use crate::probe::declaration::TenantTarget;
 use crate::probe::target::{config_file_of, state_dir_of};
@@ -74,10 +75,11 @@ pub async fn ask(ask: &Ask<'_>) -> Finding {
     let (check, memory) = (ask.check.to_string(), Arc::clone(&ask.means.started_with));
     let (tenant, port) = (tenant.clone(), place.address().port);
     let (home, deadline) = (ask.means.home.clone(), began + ask.patience);
+    let fingerprints = ask.means.fingerprints.clone();
     let work = move || {
         let late = || clock::instant() >= deadline;
         let listener = listener::find(port, clock::now(), &late);
-        let files = look(&tenant, home.as_deref(), &listener, &memory.key);
+        let files = look(&tenant, home.as_deref(), &listener, &memory.key, &fingerprints);
         let with_memory = |(role, path, looked)| File {
             remembered: memory.of(&check, role),
             role,
@@ -102,7 +104,13 @@ pub async fn ask(ask: &Ask<'_>) -> Finding {
 type Look = (Role, PathBuf, Result<Looked, Blind>);
 
 /// Looks at each file that the tenant has, on the calling thread, which keeps the tenant's effective ids.
-fn look(tenant: &TenantTarget, own_home: Option<&Path>, listener: &Listener, key: &RandomState) -> Vec<Look> {
+fn look(
+    tenant: &TenantTarget,
+    own_home: Option<&Path>,
+    listener: &Listener,
+    key: &RandomState,
+    fingerprints: &Fingerprints,
+) -> Vec<Look> {
     let mut looks = Vec::new();
     if let Some(path) = &tenant.env_file {
         let looked = read(path).map(|(bytes, modified)| Looked {
@@ -117,7 +125,7 @@ fn look(tenant: &TenantTarget, own_home: Option<&Path>, listener: &Listener, key
         let looked = read(&path).map(|(bytes, modified)| Looked {
             modified,
             fingerprint: key.hash_one(&bytes),
-            in_force: token_in_force(tenant.link.as_ref(), modified),
+            in_force: token_in_force(tenant.link.as_ref(), &bytes, fingerprints),
         });
         looks.push((Role::Token, path, looked));
     }
@@ -175,13 +183,13 @@ fn env_in_force(path: &Path, listener: &Listener) -> InForce {
     }
 }
 
-/// A link that was greeted after the file was written was greeted with what stands in it.
-fn token_in_force(link: Option<&LinkFacts>, modified: Wall) -> InForce {
-    let greeted = link
-        .filter(|facts| facts.connected)
-        .and_then(|facts| facts.handshake_at);
-    match greeted {
-        Some(greeted) if greeted > modified => InForce::Yes,
+/// A link that stands was greeted with a token: when that is the file's, it is in force. The time of the greeting tells
+/// nothing, since a promoted token is as old as its secret and may be older than a link of the one before.
+fn token_in_force(link: Option<&LinkFacts>, bytes: &[u8], fingerprints: &Fingerprints) -> InForce {
+    let accepted = link.filter(|facts| facts.connected).and_then(|facts| facts.token);
+    let is_accepted = |text| accepted.is_some_and(|accepted| accepted == fingerprints.of(text));
+    match std::str::from_utf8(bytes) {
+        Ok(text) if is_accepted(text) => InForce::Yes,
         _ => InForce::ByTime,
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use crate::probe::allowed::{Allowed, Reach, covers};
-use crate::probe::kind::listeners::{Holder, Listeners};
+use crate::probe::kind::listeners::{Holder, Listeners, passes_on};
 use crate::probe::kind::part::Part;
 use crate::words::Cause;
 
@@ -27,28 +27,6 @@ pub struct Judged {
     pub evidence: Vec<(String, String)>,
     pub notes: Vec<String>,
 }
-
-/// Who passes connections on to others: what else such a process listens on is not the gateway's doing.
-const FORWARDERS: [&str; 18] = [
-    "caddy",
-    "com.docker.backe",
-    "conmon",
-    "docker-proxy",
-    "envoy",
-    "haproxy",
-    "kube-proxy",
-    "launchd",
-    "nginx",
-    "pasta",
-    "rootlessport",
-    "slirp4netns",
-    "socat",
-    "ssh",
-    "sshd",
-    "systemd",
-    "tailscaled",
-    "traefik",
-];
 
 pub fn judge(found: &Listeners, expected: &Expected<'_>) -> Judged {
     let port = expected.port;
@@ -107,7 +85,7 @@ impl Judged {
 
     /// What else a process that holds the port listens on.
     fn others(&mut self, holder: &Holder, declared: &[Declared<'_>], expected: &Expected<'_>) {
-        if FORWARDERS.contains(&holder.name.as_str()) {
+        if passes_on(&holder.name) {
             let note = format!(
                 "{} passes connections on; what else it listens on is not judged",
                 named(holder)

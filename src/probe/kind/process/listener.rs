@@ -7,13 +7,13 @@
 use std::time::Duration;
 
 use super::judge::Listener;
-use crate::probe::kind::listeners;
+use crate::probe::kind::listeners::{self, passes_on_for_many};
 use crate::words::{Instant, Now};
 
 /// Who listens at `port`. Blocks; ends early when `late`.
 ///
 /// Sockets may be held by several processes (a supervisor that opened it and handed it on): the one that was started
-/// last is the one that serves.
+/// last is the one that serves. Who listens for a gateway that it outlives (a proxy) is not it.
 pub fn find(port: u16, now: Now, late: &dyn Fn() -> bool) -> Listener {
     let listeners = match listeners::look(port, late) {
         Err(why) => return Listener::Hidden(why),
@@ -22,8 +22,12 @@ pub fn find(port: u16, now: Now, late: &dyn Fn() -> bool) -> Listener {
     if !listeners.sockets.iter().any(|socket| socket.address.port() == port) {
         return Listener::Nobody;
     }
-    let holders = listeners.holders.iter();
-    let newest = holders
+    let (proxies, servers): (Vec<_>, Vec<_>) = listeners
+        .holders
+        .iter()
+        .partition(|holder| passes_on_for_many(&holder.name));
+    let newest = servers
+        .iter()
         .filter_map(|holder| Some((started(holder.pid, now)?, holder.pid)))
         .max();
     match newest {
@@ -32,11 +36,11 @@ pub fn find(port: u16, now: Now, late: &dyn Fn() -> bool) -> Listener {
             started,
             environment: environment(pid),
         },
-        None => Listener::Hidden(
-            listeners
-                .unseen
-                .unwrap_or_else(|| "the process behind the port has just ended".to_owned()),
-        ),
+        None => Listener::Hidden(match (proxies.first(), listeners.unseen) {
+            (Some(proxy), _) => format!("{} holds the port and passes connections on", proxy.name),
+            (None, Some(unseen)) => unseen,
+            (None, None) => "the process behind the port has just ended".to_owned(),
+        }),
     }
 }
 
@@ -144,6 +148,29 @@ mod tests {
         );
         drop(listener);
         assert_eq!(find(port, now, &|| false), Listener::Nobody);
+    }
+
+    /// A proxy was started long before the gateway, with another environment, and stays when that restarts.
+    #[test]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn a_proxy_that_holds_the_port_is_not_the_gateway() {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let proxy = folder.path().join("nginx");
+        std::fs::copy("/bin/sleep", &proxy).unwrap();
+        let started = std::process::Command::new(&proxy)
+            .arg("60")
+            .stdin(std::process::Stdio::from(std::os::fd::OwnedFd::from(listener)))
+            .spawn();
+        let mut started = started.unwrap();
+        let found = find(port, crate::clock::now(), &|| false);
+        started.kill().unwrap();
+        started.wait().unwrap();
+        assert_eq!(
+            found,
+            Listener::Hidden("nginx holds the port and passes connections on".to_owned())
+        );
     }
 
     #[test]

@@ -283,6 +283,19 @@ fn write(path: &Path, text: &str, age: Duration) {
     file.set_modified(std::time::SystemTime::now() - age).unwrap();
 }
 
+/// A link that stands since now, whatever time the token's file bears.
+fn greet(scene: &mut Scene, with: &str) {
+    let facts = LinkFacts {
+        connected: true,
+        handshake_at: Some(clock::wall()),
+        token: Some(scene.means.fingerprints.of(with)),
+        ..LinkFacts::default()
+    };
+    if let Target::Tenant(tenant) = &mut scene.target {
+        tenant.link = Some(facts);
+    }
+}
+
 /// What OpenClaw writes down of a config that it took up; see `taken_up`.
 fn write_down(state_dir: &Path, config: &str) {
     std::fs::create_dir_all(state_dir.join("state")).unwrap();
@@ -377,14 +390,14 @@ async fn env_and_token_files_are_judged_by_time_and_by_what_is_known_better() {
     assert!(!format!("{stale:?}").contains("secret"), "{stale:?}");
 
     let mut linked = scene;
-    let facts = LinkFacts {
-        connected: true,
-        handshake_at: Some(clock::wall()),
-        ..LinkFacts::default()
-    };
-    if let Target::Tenant(tenant) = &mut linked.target {
-        tenant.link = Some(facts);
-    }
+    greet(&mut linked, "secret-of-acme");
+    let promoted = ask(&linked.ask()).await;
+    assert_eq!(
+        promoted.answer,
+        Answer::Degraded,
+        "the link was greeted with the one before: {promoted:?}"
+    );
+    greet(&mut linked, "another-secret");
     let accepted = ask(&linked.ask()).await;
     assert_eq!(
         accepted.answer,

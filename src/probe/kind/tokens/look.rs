@@ -117,7 +117,13 @@ fn named(path: &Path, seen: &mut Seen) -> Option<(Place, String)> {
             .push(Part::degraded(shown, "is no name of a file (token_file)"));
         return None;
     };
-    match open_folder(path.parent().unwrap_or(Path::new("/")), OFlags::empty()) {
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    // A folder that may be passed through and not listed keeps its names to itself; this one's is known.
+    let opened = open_folder(parent, OFlags::empty()).or_else(|errno| match errno {
+        Errno::ACCESS => pass_through(parent),
+        errno => Err(errno),
+    });
+    match opened {
         Ok(place) => Some((place, name.to_owned())),
         Err(Errno::NOENT) => {
             seen.troubles.push(Part::degraded(shown, "is not there (token_file)"));
@@ -309,7 +315,23 @@ fn other_than_a_file(stat: &Stat) -> Option<&'static str> {
 }
 
 fn open_folder(path: &Path, more: OFlags) -> Result<Place, Errno> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | more;
+    open_place(path, OFlags::RDONLY | more)
+}
+
+/// A folder of which its names are not asked for.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn pass_through(path: &Path) -> Result<Place, Errno> {
+    open_place(path, OFlags::PATH)
+}
+
+/// Here a folder is opened to be read, or not at all.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn pass_through(_path: &Path) -> Result<Place, Errno> {
+    Err(Errno::ACCESS)
+}
+
+fn open_place(path: &Path, flags: OFlags) -> Result<Place, Errno> {
+    let flags = flags | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = rustix::fs::open(path, flags, Mode::empty())?;
     let stat = rustix::fs::fstat(fd.as_fd())?;
     Ok(Place {

@@ -448,3 +448,33 @@ async fn a_key_that_cannot_be_kept_is_noted() {
         "{told}"
     );
 }
+
+/// `0711`, as folders are that keep their names to themselves.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_token_file_in_a_folder_that_may_not_be_listed_is_looked_at_all_the_same() {
+    let Ok(Some(nobody)) = crate::account::by_name("nobody") else {
+        return;
+    };
+    if crate::account::own_uid() != 0 {
+        return;
+    }
+    let house = House::new();
+    let file = house.put("acme/token.current", "one");
+    std::os::unix::fs::chown(&file, Some(nobody.uid), None).unwrap();
+    for name in ["", "acme"] {
+        fs::set_permissions(house.path(name), fs::Permissions::from_mode(0o711)).unwrap();
+    }
+    let tenant = TenantTarget {
+        token_file: Some(file),
+        ..TenantTarget::specimen("acme")
+    };
+    let looked = std::thread::spawn(move || {
+        crate::probe::kind::write::become_named("nobody");
+        assert!(fs::read_dir(tenant.token_file.as_ref().unwrap().parent().unwrap()).is_err());
+        look::look(&tenant, &BY)
+    });
+    let seen = looked.join().unwrap();
+    assert_eq!(seen.troubles, []);
+    assert!(seen.credentials[0].current.fingerprint().is_some(), "{seen:?}");
+}
