@@ -51,7 +51,8 @@ fn main() {
     let node = Node::start(&format!(
         "exec: {{heavy: 1, path: [{path}]}}\n\
          openclaw: {{dialect: openclaw}}\n\
-         tenants:\n  acme: {{state_dir: {state}, port: {port}, token_file: {token}}}\n",
+         tenants:\n  acme: {{state_dir: {state}, port: {port}, token_file: {token}}}\n\
+         probes: {{config: {{enabled: true}}, secrets: {{enabled: true}}, security: {{enabled: true}}, cost: {{enabled: true}}}}\n",
         path = gateway.path().replace(':', ", "),
         state = gateway.state_dir.display(),
         token = gateway.token_file().display(),
