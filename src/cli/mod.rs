@@ -1,8 +1,8 @@
 //! Shell: the command line, one file a command. Arguments come in, an exit code goes out.
 //!
 //! Exit codes: 0 done, 1 it failed, 64 the command line was wrong (`EX_USAGE` of sysexits). `check`, `triage` and `probe run`
-//! speak the Nagios plugins' language instead: 0/1/2/3 for ok/degraded/down/unknown, and 3 for a wrong command line.
-//! `skills check` and `lock check` have codes of their own, which their help tells, and 3 where they fail.
+//! speak the Nagios plugins' language instead: 0/1/2/3 for ok/degraded/down/unknown, 3 also where they fail; for the first two
+//! a wrong command line is 3 as well. `skills check` and `lock check` have codes of their own, which their help tells, and 3 where they fail.
 
 // First, since its macros are known only below it.
 #[macro_use]

@@ -115,6 +115,8 @@ fn a_probe_that_cannot_be_asked_once_is_unknown_and_not_ok() {
         assert_eq!(output.status.code(), Some(3), "{probe}: {output:?}");
         assert!(said(&output).contains(why), "{probe}: {output:?}");
     }
+    let output = node.cli(&["probe", "run", "nope"]);
+    assert_eq!(output.status.code(), Some(3), "1 would be degraded: {output:?}");
 }
 
 #[test]

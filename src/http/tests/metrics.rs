@@ -203,10 +203,14 @@ fn a_run_is_observed_with_its_cost_and_its_failure() {
         .probes
         .observe(&doctor, &Finding::unknown(Cause::Timeout, "too slow"), &cost);
     metrics.probes.observe(&doctor, &Finding::ok("well"), &cost);
+    // Another tenant's, answered without a process: no peak of one.
+    metrics
+        .probes
+        .observe(&doctor, &Finding::ok("not asked"), &Cost::default());
     let text = scrape(&metrics, Build::node().done(), Counts::default());
     for sample in [
         "readyd_probe_duration_seconds_sum{probe=\"doctor\"} 3",
-        "readyd_probe_duration_seconds_count{probe=\"doctor\"} 2",
+        "readyd_probe_duration_seconds_count{probe=\"doctor\"} 3",
         "readyd_probe_cpu_seconds_total{probe=\"doctor\"} 1.4",
         "readyd_probe_peak_rss_bytes{probe=\"doctor\"} 1048576",
         "readyd_probe_failures_total{cause=\"timeout\",probe=\"doctor\"} 1",

@@ -103,7 +103,7 @@ pub fn look(port: u16, late: &dyn Fn() -> bool) -> Result<Listeners, String> {
     let mut told = false;
     // A kernel without IPv6 has no second table.
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
-        if let Ok(text) = read_table(table) {
+        if let Ok(text) = proc::read(table, TABLE_BYTES_MAX) {
             told = true;
             sockets.extend(of_table(&text));
         }
@@ -118,12 +118,6 @@ pub fn look(port: u16, late: &dyn Fn() -> bool) -> Result<Listeners, String> {
         holders,
         unseen,
     })
-}
-
-/// One of the tables of `/proc/net`, up to a cap.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn read_table(path: &str) -> std::io::Result<String> {
-    proc::read(path, TABLE_BYTES_MAX)
 }
 
 /// As above, asked of `lsof`. Not run by this project's suite.

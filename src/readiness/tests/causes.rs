@@ -232,6 +232,7 @@ fn an_exec_probe_that_is_unknown_for_all_tenants_with_one_cause_is_one_reason() 
 fn different_causes_or_a_single_tenant_are_no_probe_fault() {
     for script in [
         "1s doctor@acme unknown:spawn\n 1s doctor@beta unknown:timeout",
+        "1s doctor@acme unknown:misconfigured its config is invalid\n 1s doctor@beta unknown:misconfigured its config is missing",
         "1s doctor@acme unknown:spawn\n 1s doctor@beta ok",
         "1s doctor@acme unknown:spawn\n 1s tenants acme",
         "1s gateway@acme unknown:local\n 1s gateway@beta unknown:local",
