@@ -20,27 +20,39 @@ quiet_install() {
   [ -z "$made" ] || rm -f "$policy"
 }
 
+# What the tests start, and the Debian package that has it: one a line, by the paths or names it may have.
+programs() {
+  cat <<'TABLE'
+promtool                                   prometheus
+prometheus                                 prometheus
+/usr/sbin/haproxy|haproxy                  haproxy
+/usr/sbin/nginx|nginx                      nginx-light
+systemd-analyze                            systemd
+curl                                       curl
+python3                                    python3
+/usr/lib/nagios/plugins/check_disk|/usr/lib64/nagios/plugins/check_disk|check_disk  monitoring-plugins-basic
+chromium                                   chromium
+zsh                                        zsh
+fish                                       fish
+mandoc                                     mandoc
+TABLE
+}
+
+# has 'A|B': whether one of them is there.
+has() {
+  local one
+  for one in ${1//|/ }; do want "$one" && return; done
+  return 1
+}
+
 mkdir -p target
 packages=()
-want promtool && want prometheus || packages+=(prometheus)
-[ -x /usr/sbin/haproxy ] || want haproxy || packages+=(haproxy)
-[ -x /usr/sbin/nginx ] || want nginx || packages+=(nginx-light)
-want systemd-analyze || packages+=(systemd)
-want curl || packages+=(curl)
-want python3 && python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3 python3-venv)
-plugins() { [ -x /usr/lib/nagios/plugins/check_disk ] || [ -x /usr/lib64/nagios/plugins/check_disk ] || want check_disk; }
-plugins || packages+=(monitoring-plugins-basic)
+while read -r names package; do has "$names" || packages+=("$package"); done < <(programs)
+python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 if [ ${#packages[@]} -gt 0 ] && want apt-get && [ "$(id -u)" = 0 ]; then
   quiet_install "${packages[@]}"
 fi
-want promtool || missing+=("promtool (Debian: prometheus)")
-want prometheus || missing+=("prometheus")
-[ -x /usr/sbin/haproxy ] || want haproxy || missing+=("haproxy")
-[ -x /usr/sbin/nginx ] || want nginx || missing+=("nginx (Debian: nginx-light)")
-want systemd-analyze || missing+=("systemd-analyze (Debian: systemd)")
-want curl || missing+=("curl")
-plugins || missing+=("Nagios' plugins (Debian: monitoring-plugins-basic)")
-want python3 || missing+=("python3")
+while read -r names package; do has "$names" || missing+=("${names%%|*} (Debian: $package)"); done < <(programs)
 
 # Python programs in an environment of their own, made anew when the list has changed.
 python=target/tools/python
@@ -52,17 +64,22 @@ if ! cmp -s scripts/python-tools.txt "$python/installed.txt"; then
 fi
 [ -x "$python/bin/kubernetes-validate" ] || missing+=("kubernetes-validate and hadolint in $python (scripts/python-tools.txt, pip)")
 
+# npm_tools FOLDER PACKAGE@VERSION…: into target/tools/FOLDER, made anew when the list has changed.
+npm_tools() {
+  local folder=target/tools/$1
+  shift
+  if [ "$(cat "$folder/installed.txt" 2>/dev/null)" != "$*" ] && want npm; then
+    mkdir -p "$folder"
+    printf '{"private":true}\n' >"$folder/package.json"
+    (cd "$folder" && npm install --no-audit --no-fund --loglevel=error --ignore-scripts "$@") >target/npm.log 2>&1 &&
+      echo "$*" >"$folder/installed.txt" || tail -n 5 target/npm.log
+  fi
+  [ "$(cat "$folder/installed.txt" 2>/dev/null)" = "$*" ] || missing+=("$* in $folder (npm install)")
+}
 # Grafana's published types, and what reads them.
-grafana=target/tools/grafana
-grafana_packages="@grafana/schema@13.2.3 typescript@5.9.3"
-if [ "$(cat "$grafana/installed.txt" 2>/dev/null)" != "$grafana_packages" ] && want npm; then
-  mkdir -p "$grafana"
-  printf '{"private":true}\n' >"$grafana/package.json"
-  # shellcheck disable=SC2086 # two words
-  (cd "$grafana" && npm install --no-audit --no-fund --loglevel=error --ignore-scripts $grafana_packages) >target/npm.log 2>&1 &&
-    echo "$grafana_packages" >"$grafana/installed.txt" || tail -n 5 target/npm.log
-fi
-[ -e "$grafana/installed.txt" ] || missing+=("$grafana_packages in $grafana (npm install)")
+npm_tools grafana @grafana/schema@13.2.3 typescript@5.9.3
+# What drives Chromium (Debian's), and what judges a page for those who cannot see it.
+npm_tools browser playwright-core@1.65.1 axe-core@4.14.1
 
 # A real OpenClaw and the Node.js it wants: about 830 MB, once.
 openclaw_version=2026.9.6
