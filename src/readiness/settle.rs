@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::check::spoken;
 use super::cycle::Cycle;
-use super::freshness::Moment;
+use super::freshness::{Moment, Stamp};
 use super::fuse::{self, Facts};
 use super::persist::Key;
 use super::snapshot::{LevelChange, Phase, Transition, VerdictChange};
@@ -94,6 +94,9 @@ impl Readiness {
         }
         for transition in transitions {
             self.note(Some(transition));
+        }
+        if changed {
+            self.dirty.lived(Stamp::of(at, now));
         }
         changed
     }
