@@ -21,6 +21,7 @@ mod ending;
 mod exactly_once;
 mod first_minute;
 mod fragments;
+mod fuzz_corpus;
 mod hostile_sockets;
 mod link_cost;
 mod link_events;
