@@ -6,7 +6,7 @@ use readyd::ingest::event::{Event, GATEWAY_BYTES_MAX, ID_BYTES_MAX};
 use readyd::ingest::fold::{FoldSettings, Folder, Mode};
 use readyd::ingest::scan::{self, Fields, Value};
 use readyd::ingest::{endpoint, hello::FirstLine};
-use readyd::words::{Instant, Now, TenantName, Via, Wall};
+use readyd::words::{Instant, Now, TenantName, Via, Wall, redact};
 
 pub fn run(data: &[u8]) {
     let _ = FirstLine::read(data);
@@ -58,8 +58,12 @@ fn within_bounds(event: &Event<'_>) {
     }
     if let Some(stored) = endpoint::stored(&event.endpoint) {
         assert!(stored.len() <= endpoint::ENDPOINT_BYTES_MAX);
-        let again = endpoint::stored(&stored);
-        assert_eq!(again.as_deref(), Some(&*stored), "what is stored is stored as itself");
+        // Where what is left looks like a password again (`u@host:word`), it is taken for one.
+        let is_clear = |rest: &str| redact::user_info(rest) == redact::UserInfo::None;
+        if stored.split("//").skip(1).all(is_clear) && is_clear(&stored) {
+            let again = endpoint::stored(&stored);
+            assert_eq!(again.as_deref(), Some(&*stored), "what is stored is stored as itself");
+        }
     }
 }
 

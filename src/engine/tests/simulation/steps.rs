@@ -143,7 +143,7 @@ impl History {
         let config = dice.index(configs::CONFIGS);
         let moment = |dice: &mut Dice| Moment {
             step: step(dice),
-            then: Duration::from_millis([0, 20, 150, 400, 1100, 2600][dice.index(6)]),
+            then: Duration::from_millis([0, 20, 100, 250, 600, 1500][dice.index(6)]),
         };
         History {
             config,
