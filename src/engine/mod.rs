@@ -19,6 +19,7 @@ mod known_good;
 mod message;
 mod operate;
 mod reload;
+mod show;
 #[cfg(test)]
 mod tests;
 
@@ -35,7 +36,7 @@ use crate::link::session::LinkFacts;
 use crate::probe::declaration::{Asks, Order, Probe, RunId, StateDir, Target};
 use crate::probe::schedule::{Again, NATIVE_AT_ONCE, Schedule, Slots};
 use crate::readiness::Readiness;
-use crate::readiness::snapshot::{ConfigStatus, Snapshot};
+use crate::readiness::snapshot::ConfigStatus;
 use crate::store::{Restored, StoreEvent};
 use crate::words::{CheckId, Cost, Finding, Instant, Now, TenantName};
 
@@ -469,23 +470,5 @@ impl Engine {
                 .state(BTreeMap::from([(DIGEST.to_string(), Some(state))]));
         }
         self.durability.hand_over(now.at, out);
-    }
-
-    fn snapshot(&mut self, now: Now) -> Snapshot {
-        let digest = self.digest.view(now);
-        let (schedule, internal) = (&self.schedule, &self.internal);
-        let mut snapshot = self.readiness.view(
-            now,
-            digest,
-            &|check| schedule.next_due(check).or_else(|| internal.next_due(check)),
-            self.config_status.clone(),
-            self.durability.not_yet_durable(now.at),
-        );
-        snapshot.links.clone_from(&self.links);
-        for check in &mut snapshot.checks {
-            check.known_good = self.known_good.command(&check.id, check.layer);
-        }
-        snapshot.fragments = Arc::clone(&self.config.fragments);
-        snapshot
     }
 }
