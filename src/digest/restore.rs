@@ -42,6 +42,8 @@ impl Digest {
             // What was late or folded then was counted by the process that was there.
             self.take(now, filed, batch);
         }
+        // Not before: what came too late for the process that was there, and was counted so, would be counted again.
+        self.outages.add(alive_until, now.wall);
         self.assess_all(now);
         self.state_changed = true;
         self.shown.sliding_behind = true;
@@ -61,7 +63,6 @@ impl Digest {
     fn restore_state(&mut self, now: Now, state: State, alive_until: Wall) {
         self.outages = state.outages;
         self.outages.tidy();
-        self.outages.add(alive_until, now.wall);
         let filed_now = self.filing.millis(now.at);
         let filed_of = |wall: Wall| self.filing.arrival(now, wall).unwrap_or(filed_now);
         self.sources.restore(now, alive_until, state.sources, filed_of);

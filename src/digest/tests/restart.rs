@@ -103,6 +103,20 @@ fn a_node_that_is_new_welcomes_what_gateways_kept_for_it() {
 }
 
 #[test]
+fn what_was_counted_late_is_not_counted_once_more_by_the_next_process() {
+    let mut t = Timeline::new();
+    t.pass(20);
+    t.step_wall_clock(3 * 3600);
+    t.arrive(&[fails("acme", "crm", 503, 9).aged(1100)]);
+    assert_eq!(t.view().sliding.dropped.late, 9);
+    t.restart();
+    t.pass(20);
+    let start = window_of(t.now.wall.plus_millis(-1_140_000));
+    let kept = [start - 300, start, start + 300].map(|start| t.aligned(start).map_or(0, |window| window.rows.len()));
+    assert_eq!(kept, [0, 0, 0]);
+}
+
+#[test]
 fn after_a_reboot_a_wall_clock_that_is_set_right_ages_no_row_at_the_next_restart() {
     let mut t = Timeline::new();
     t.arrive(&[fails("acme", "crm", 503, 9)]);
