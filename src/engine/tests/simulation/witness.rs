@@ -199,6 +199,7 @@ impl Witness {
             model.checks.insert(check, kept.restored(probe, stamp, rebooted));
         }
         model.hold = ages.and_then(|(lived, _)| Hold::at_start(lived, stamp, rebooted, &self.checks));
+        model.settle(stamp.lived);
         self.model = model;
         self.to_restore = before.filter(|_| !rebooted);
         self.has_left_start = self.model.served;
