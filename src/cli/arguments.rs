@@ -51,6 +51,8 @@ pub enum Command {
     Emit(Emit),
     /// Explain one check: evidence, history, cause, what to do
     Explain(Explain),
+    /// Show uptime, outages and changes of the node and its tenants over a time
+    History(History),
     /// Walk a tenant's layers in the order of triage, and say where to look first (exit code as `check`)
     ///
     /// Directory drift, version skew, probes, tokens, then everything else, as the running daemon sees them. The
@@ -181,6 +183,19 @@ pub struct Explain {
     /// A check such as `disk` or `doctor@acme`
     #[arg(value_name = "CHECK[@TENANT]")]
     pub check: String,
+}
+
+#[derive(Debug, Args)]
+pub struct History {
+    /// This tenant and its checks
+    #[arg(value_name = "TENANT")]
+    pub tenant: Option<String>,
+    /// Only this check
+    #[arg(long, value_name = "CHECK")]
+    pub check: Option<String>,
+    /// How far back, at most 90d
+    #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = values::span)]
+    pub span: String,
 }
 
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ mod digest;
 mod emit;
 mod explain;
 mod generate;
+mod history;
 mod lock;
 mod operations;
 mod probe;
@@ -122,6 +123,7 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Digest(options) => digest::run(&place, &options, json),
         Command::Emit(options) => emit::run(&place, &options),
         Command::Explain(options) => explain::run(&place, &options, json),
+        Command::History(options) => history::run(&place, &options, json),
         Command::Triage(options) => triage::run(&place, &options, json),
         Command::Simulate(options) => explain::simulate(&place, &options, json),
         Command::Probe(command) => probe::run(&place, &command, json),

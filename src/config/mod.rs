@@ -73,7 +73,7 @@ pub struct Config {
     pub no_tenants_on_purpose: bool,
     pub digest: Digest,
     pub readiness: Readiness,
-    /// What tenants promise that say nothing else.
+    /// What tenants promise that say nothing else; with a window.
     pub slo: SloWords,
     pub exec: ExecLimits,
     pub openclaw: Openclaw,
@@ -196,13 +196,24 @@ impl Tenant {
 
 impl SloWords {
     pub const WINDOW: Duration = Duration::from_secs(30 * 86_400);
+    pub const DEFAULT: SloWords = SloWords {
+        target: None,
+        window: Some(Self::WINDOW),
+    };
 
-    /// Word by word, the tenant's own first.
-    fn or(self, of_all: SloWords) -> Option<Slo> {
-        let window = self.window.or(of_all.window);
+    /// Word by word, these first.
+    pub fn over(self, others: SloWords) -> SloWords {
+        SloWords {
+            target: self.target.or(others.target),
+            window: self.window.or(others.window),
+        }
+    }
+
+    /// `None` without a target.
+    fn promise(self) -> Option<Slo> {
         Some(Slo {
-            target: self.target.or(of_all.target)?,
-            window: window.unwrap_or(Self::WINDOW),
+            target: self.target?,
+            window: self.window.unwrap_or(Self::WINDOW),
         })
     }
 }
@@ -214,7 +225,7 @@ impl Config {
     pub fn slos(&self) -> Slos {
         let tenants = self.tenants.iter();
         tenants
-            .filter_map(|(name, tenant)| Some((name.clone(), tenant.slo.or(self.slo)?)))
+            .filter_map(|(name, tenant)| Some((name.clone(), tenant.slo.over(self.slo).promise()?)))
             .collect()
     }
 

@@ -207,7 +207,7 @@ fn top(fields: Fields<'_>, paths: &Paths, environment: &Environment) -> Config {
                 .duration("startup_grace")
                 .unwrap_or(Duration::from_secs(60)),
         },
-        slo: slo(fields),
+        slo: slo(fields).over(SloWords::DEFAULT),
         exec: exec_limits(Fields::of(fields.node("exec"), keys::EXEC_LIMITS), paths, environment),
         openclaw: openclaw(Fields::of(fields.node("openclaw"), keys::OPENCLAW)),
         probes: BTreeMap::new(),

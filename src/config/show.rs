@@ -58,10 +58,7 @@ pub fn show(config: &Config) -> Value {
             "adhoc_tenants_max": config.digest.adhoc_tenants_max,
         },
         "readiness": {"startup_grace": write_duration(config.readiness.startup_grace)},
-        "slo": slo(SloWords {
-            window: config.slo.window.or(Some(SloWords::WINDOW)),
-            ..config.slo
-        }),
+        "slo": slo(config.slo),
         "exec": {
             "light": config.exec.light,
             "heavy": config.exec.heavy,
@@ -126,7 +123,8 @@ pub fn tenant(tenant: &Tenant) -> Value {
     })
 }
 
-fn slo(slo: SloWords) -> Value {
+/// As under `slo:`, of all tenants or of one.
+pub fn slo(slo: SloWords) -> Value {
     json!({
         "target": slo.target.map(write_share),
         "window": slo.window.map(write_duration),

@@ -8,31 +8,39 @@ pub const SEGMENTS_MAX: usize = 500;
 /// Segments of all subjects in an answer: about 1.5 MB.
 pub const SEGMENTS_ALL_MAX: usize = 20_000;
 
-/// At most `segments_max` segments: when there are more, the span is cut into as many equal parts, and each is shown as
-/// the worst of down and degraded in it, else as what it mostly was. So an outage is never too short to be seen.
+/// At most `segments_max` segments: when there are more, they are [`cells`], of which neighbours of one status are one.
 pub fn drawn(segments: Vec<Segment>, segments_max: usize) -> Vec<Segment> {
-    let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
-        return segments;
-    };
-    if segments.len() <= segments_max || segments_max == 0 {
+    if segments.len() <= segments_max {
         return segments;
     }
-    let (begins, ends) = (first.from, last.until);
-    let parts = i64::try_from(segments_max).unwrap_or(i64::MAX);
-    let length = ends.millis_since(begins);
-    let edge = |nth: i64| begins.plus_millis(length / parts * nth + length % parts * nth / parts);
     let mut drawn: Vec<Segment> = Vec::new();
-    let mut rest = segments.as_slice();
-    for nth in 0..parts {
-        let (from, until) = (edge(nth), edge(nth + 1));
-        rest = &rest[rest.partition_point(|segment| segment.until <= from)..];
-        let status = mostly(rest, from, until);
+    for cell in cells(&segments, segments_max) {
         match drawn.last_mut() {
-            Some(before) if before.status == status => before.until = until,
-            _ => drawn.push(Segment { status, from, until }),
+            Some(before) if before.status == cell.status => before.until = cell.until,
+            _ => drawn.push(cell),
         }
     }
     drawn
+}
+
+/// The span cut into `count` equal parts, each shown as the worst of down and degraded in it, else as what it mostly
+/// was: so an outage is never too short to be seen. `segments`: without holes.
+pub fn cells(segments: &[Segment], count: usize) -> Vec<Segment> {
+    let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
+        return Vec::new();
+    };
+    let begins = first.from;
+    let parts = i64::try_from(count).unwrap_or(i64::MAX).max(1);
+    let length = last.until.millis_since(begins);
+    let edge = |nth: i64| begins.plus_millis(length / parts * nth + length % parts * nth / parts);
+    let mut rest = segments;
+    let cell = |nth| {
+        let (from, until) = (edge(nth), edge(nth + 1));
+        rest = &rest[rest.partition_point(|segment| segment.until <= from)..];
+        let status = mostly(rest, from, until);
+        Segment { status, from, until }
+    };
+    (0..parts).map(cell).collect()
 }
 
 fn mostly(segments: &[Segment], from: Wall, until: Wall) -> Status {

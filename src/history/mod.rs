@@ -31,6 +31,8 @@ mod draw;
 mod figures;
 mod record;
 mod report;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 use std::sync::Arc;
@@ -42,7 +44,7 @@ use crate::readiness::snapshot::Transition;
 use crate::words::{ProbeName, TenantName, Wall};
 
 pub use budget::{BURN_SPANS, Budget, Burn, SLO_WINDOW_MAX, Slo, Slos, reach};
-pub use draw::{SEGMENTS_ALL_MAX, SEGMENTS_MAX, drawn};
+pub use draw::{SEGMENTS_ALL_MAX, SEGMENTS_MAX, cells, drawn};
 pub use record::{Entry, Present, Record, Unwatched, Why};
 pub use report::{Asked, report};
 

@@ -4,7 +4,7 @@
 //! A change says what it ends and since when that held. So a stretch is known by the change at its end, also when
 //! what began it is not kept any more, or the process died in between.
 
-use super::record::{Entry, Present, Unwatched};
+use super::record::{Entry, Present, Unwatched, Why};
 use super::{Segment, Status};
 use crate::readiness::snapshot::Transition;
 use crate::words::Wall;
@@ -23,11 +23,40 @@ struct End<'a> {
     change: Option<&'a Transition>,
 }
 
+/// A time between two moments of one run of the wall clock.
+#[derive(Clone, Copy)]
+struct Stretch {
+    from: Wall,
+    until: Wall,
+    /// Nobody watched.
+    is_dark: bool,
+}
+
 /// The entries of one subject and the times unwatched, both ascending by id.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rows<'a> {
     pub changes: &'a [(i64, &'a Transition)],
     pub unwatched: &'a [(i64, Unwatched)],
+}
+
+impl Stretch {
+    const fn lived(from: Wall, until: Wall) -> Stretch {
+        Stretch {
+            from,
+            until,
+            is_dark: false,
+        }
+    }
+
+    /// What a stepped clock has left out was not lived at all: what is there stays, as a host that boots in 1970 would
+    /// else forget its yesterday.
+    fn of(dark: Unwatched) -> Stretch {
+        Stretch {
+            from: dark.from,
+            until: if dark.why == Why::Clock { dark.from } else { dark.until },
+            is_dark: true,
+        }
+    }
 }
 
 impl Timeline {
@@ -55,36 +84,32 @@ impl Timeline {
             let mut lived = Vec::new();
             let mut stepped_back = false;
             while let Some((_, dark)) = unwatched.next_if(|(id, _)| *id < end.id) {
-                lived.push((cursor, dark.from));
+                lived.push(Stretch::lived(cursor, dark.from));
+                lived.push(Stretch::of(*dark));
                 stepped_back |= dark.until < dark.from;
                 cursor = dark.until;
             }
-            lived.push((cursor, end.at));
+            lived.push(Stretch::lived(cursor, end.at));
             cursor = end.at;
-            timeline.paint_stretch(&lived, before, &end, stepped_back);
+            timeline.paint_all(&lived, before, &end, stepped_back);
             before = end.change;
         }
         timeline
     }
 
     /// What was lived between `before` and `end`.
-    fn paint_stretch(
-        &mut self,
-        lived: &[(Wall, Wall)],
-        before: Option<&Transition>,
-        end: &End<'_>,
-        stepped_back: bool,
-    ) {
+    fn paint_all(&mut self, lived: &[Stretch], before: Option<&Transition>, end: &End<'_>, stepped_back: bool) {
         // It became something else while nobody watched: a process that ends says `draining`, the next one serves.
         let other = before.map(|change| Status::of_word(&change.to));
         let other = other.filter(|status| *status != end.status && (lived.len() > 1 || end.change.is_none()));
         // A stamp of before a step back cannot be held against a time after it.
         let since = end.since.filter(|_| !stepped_back);
-        for (nth, (from, until)) in lived.iter().enumerate() {
+        for (nth, Stretch { from, until, is_dark }) in lived.iter().copied().enumerate() {
             match (nth, other) {
-                (0, Some(status)) => self.paint(*from, *until, status),
+                _ if is_dark => self.paint(from, until, Status::NotWatched),
+                (0, Some(status)) => self.paint(from, until, status),
                 // Lost rows, or it was not there for a while: only since then it is known.
-                _ => self.paint((*from).max(since.unwrap_or(*from)), *until, end.status),
+                _ => self.paint(from.max(since.unwrap_or(from)), until, end.status),
             }
         }
     }

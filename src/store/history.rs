@@ -142,9 +142,9 @@ pub(super) fn bound(transaction: &Transaction<'_>, rows_max: i64, rows_of_subjec
 fn entries(connection: &Connection, wanted: &RecordQuery) -> rusqlite::Result<Vec<(i64, Entry)>> {
     const COLUMNS: &str = "SELECT at, tenant, probe, was, became, '', since, last_good, first_bad, id, kind, summary";
     let mut found = Vec::new();
+    let of_verdicts = format!("{COLUMNS} FROM transitions INDEXED BY transitions_verdicts WHERE probe IS NULL");
     let mut verdicts = connection.prepare_cached(&format!(
-        "{COLUMNS} FROM transitions INDEXED BY transitions_verdicts
-         WHERE probe IS NULL AND (at >= :since OR kind = {UNWATCHED})"
+        "{of_verdicts} AND kind = {CHANGE} AND at >= :since UNION ALL {of_verdicts} AND kind = {UNWATCHED}"
     ))?;
     let since = wanted.since.as_millis();
     for row in verdicts.query_map(named_params! {":since": since}, entry)? {

@@ -96,7 +96,7 @@ ALTER TABLE transitions ADD COLUMN first_bad INTEGER;
 
 /// Verdicts and times unwatched are read for every report, checks for those that name them.
 const INDICES: &str = "
-CREATE INDEX transitions_verdicts ON transitions (at) WHERE probe IS NULL;
+CREATE INDEX transitions_verdicts ON transitions (kind, at) WHERE probe IS NULL;
 CREATE INDEX transitions_checks ON transitions (tenant, at) WHERE probe IS NOT NULL;
 ";
 

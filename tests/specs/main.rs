@@ -21,6 +21,7 @@ mod ending;
 mod exactly_once;
 mod first_minute;
 mod fragments;
+mod history;
 mod hostile_sockets;
 mod link_cost;
 mod link_events;

@@ -236,7 +236,7 @@ pub const TENANT: &[Key] = &[
     key(
         "slo",
         &Shape::Object(SLO),
-        "",
+        "{target: 99%}",
         "Its own, word by word before the one of all tenants.",
     ),
     key(

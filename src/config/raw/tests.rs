@@ -3,7 +3,7 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::config::declarations::{Declarations, Remarks};
 use crate::config::keys::declaration::{DECLARATION, belongs};
-use crate::config::keys::{CONFIG, DIGEST, EXEC_LIMITS, OPENCLAW, READINESS, SOCKETS, TENANT};
+use crate::config::keys::{CONFIG, DIGEST, EXEC_LIMITS, OPENCLAW, READINESS, SLO, SOCKETS, TENANT};
 use crate::config::shape::Key;
 use crate::config::yaml;
 
@@ -121,7 +121,7 @@ fn every_problem_is_told_with_line_key_and_the_nearest_known_key() {
             readyd.yaml:4: tenants.beta.endpoint: unknown key; did you mean `endpoints`?
             readyd.yaml:5: digest.stale_after: expected a duration such as 250ms, 10s, 5m or 2h (from 1s to 1d), found "60"
             readyd.yaml:6: exec: expected a map, found a list
-            readyd.yaml:7: xylophone: unknown key; known here: node labels listen hosts token_file agent_check state_dir runtime_dir sockets tenants_dir secrets_dir tenants digest readiness exec openclaw probes"#]],
+            readyd.yaml:7: xylophone: unknown key; known here: node labels listen hosts token_file agent_check state_dir runtime_dir sockets tenants_dir secrets_dir tenants digest readiness slo exec openclaw probes"#]],
     );
 }
 
@@ -293,6 +293,33 @@ fn endpoints_are_kept_as_the_digest_stores_them() {
     }
 }
 
+#[test]
+fn a_budget_needs_a_target_that_can_be_missed_and_a_window_that_is_kept() {
+    refused(
+        "slo: {target: 100%, window: 91d}\ntenants: {a: {slo: {target: 0%}}, b: {slo: {target: 0.99, windw: 1h}}}\n",
+        expect![[r#"
+            readyd.yaml:1: slo.target: expected a share above 0% and below 100%, such as 99.5%, found "100%"
+            readyd.yaml:1: slo.window: expected a duration such as 250ms, 10s, 5m or 2h (from 1h to 90d), found "91d"
+            readyd.yaml:2: tenants.a.slo.target: expected a share above 0% and below 100%, such as 99.5%, found "0%"
+            readyd.yaml:2: tenants.b.slo.target: expected a share above 0% and below 100%, such as 99.5%, found "0.99"
+            readyd.yaml:2: tenants.b.slo.windw: unknown key; did you mean `window`?"#]],
+    );
+    let draft =
+        read("slo: {target: 99.5%}\ntenants: {a: {}, b: {slo: {target: 99%, window: 7d}}, c: {slo: {window: 1d}}}\n");
+    let slos = draft.unwrap().config.slos();
+    let shown = slos
+        .iter()
+        .map(|(name, slo)| format!("{name} {} {:?}", slo.target, slo.window));
+    expect!["a 0.995 2592000s, b 0.99 604800s, c 0.995 86400s"].assert_eq(&shown.collect::<Vec<_>>().join(", "));
+    assert!(
+        read("slo: {window: 1d}\ntenants: {a: {}}\n")
+            .unwrap()
+            .config
+            .slos()
+            .is_empty()
+    );
+}
+
 /// The table and the decoder cannot drift apart: each example is not the default, and is seen to arrive.
 #[test]
 fn every_key_of_the_config_file_changes_the_configuration() {
@@ -309,6 +336,7 @@ fn every_key_of_the_config_file_changes_the_configuration() {
         ("readiness", READINESS),
         ("exec", EXEC_LIMITS),
         ("openclaw", OPENCLAW),
+        ("slo", SLO),
     ] {
         keys.iter().for_each(|key| check(&format!("{name}: {{"), "}", key));
     }

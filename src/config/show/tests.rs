@@ -94,6 +94,9 @@ fn it_reads_like_a_config_file() {
           startup_grace: 1m
         runtime_dir: /var/lib/readyd/run
         secrets_dir: null
+        slo:
+          target: null
+          window: 30d
         sockets:
           control_mode: "0600"
           events_group: null
@@ -113,6 +116,9 @@ fn it_reads_like_a_config_file() {
             port: 18789
             profile: null
             required: true
+            slo:
+              target: null
+              window: null
             state_dir: null
             tenant_budget: null
             token_file: null

@@ -167,8 +167,10 @@ pub fn budgets(out: &mut Exposition, snapshot: &Snapshot, budgets: &Budgets) {
     let help = "How fast a tenant's budget is used: 1 uses all of it in just its window.";
     let mut rates = out.family("readyd_slo_burn_rate", Kind::Gauge, help);
     for (tenant, budget) in known() {
-        for (over, rate) in budget.burn.iter().filter_map(|burn| Some((burn.over, burn.rate?))) {
-            rates.sample(&[("tenant", tenant.as_str()), ("over", over)], rate);
+        for burn in &budget.burn {
+            // Who was never judged has used nothing.
+            let labels = [("tenant", tenant.as_str()), ("over", burn.over)];
+            rates.sample(&labels, burn.rate.unwrap_or(0.0));
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod disk;
 mod failure;
+mod history;
 mod lost;
 mod merging;
 
