@@ -12,7 +12,7 @@ use crate::history::{Entry, SPAN_MAX, Unwatched, Why};
 use crate::readiness::snapshot::Transition;
 use crate::words::{ProbeName, TenantName, Wall};
 
-/// Rows that are kept: some 40 MB with their indices.
+/// Rows that are kept: some 30 MB with their indices.
 const ROWS_MAX: i64 = 200_000;
 /// When there are more, a subject that has more than its share loses its oldest first: one check that flaps day and night
 /// must not cost everybody else's history.
