@@ -118,8 +118,10 @@
         signal: AbortSignal.timeout(ANSWER_WITHIN),
       });
       if (!(answer.headers.get("content-type") || "").startsWith("text/html")) throw new Error("readyd answered " + answer.status);
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (page.documentElement.dataset.build !== root.dataset.build) return location.reload();
+      const text = await answer.text();
+      // Of another readyd: its style would not be let in here.
+      if (!text.includes(`data-build="${root.dataset.build}"`)) return location.reload();
+      const page = new DOMParser().parseFromString(text, "text/html");
       const next = page.getElementById("main");
       if (next.dataset.now) offset = next.dataset.now - Date.now();
       found();
@@ -129,6 +131,7 @@
       document.title = page.title;
       tick();
     } catch (error) {
+      if (error instanceof TypeError && !/fetch/.test(error.message)) console.error(error);
       lose(error.name === "TimeoutError" ? "readyd does not answer in time" : error.message.startsWith("readyd") ? error.message : "readyd cannot be reached");
     } finally {
       looking = false;

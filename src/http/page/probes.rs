@@ -81,11 +81,11 @@ fn row(page: &Page<'_>, probe: &Asked<'_>) -> Markup {
     }
 }
 
-/// CPU time and peak memory. What readyd asks by itself costs no process.
+/// CPU time and peak memory of the process that asked. What readyd asks by itself needs none.
 pub(super) fn cost(cpu: Duration, peak_rss_bytes: u64) -> Markup {
     html! {
         @if cpu.is_zero() && peak_rss_bytes == 0 {
-            span.quiet { "no process" }
+            span.quiet { "none" }
         } @else {
             (times::seconds(cpu)) " CPU"
             p.because { (times::mebibytes(peak_rss_bytes)) " peak" }
