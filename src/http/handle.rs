@@ -14,6 +14,7 @@ use actix_web::{HttpRequest, HttpResponse, rt, web};
 use tokio::sync::{mpsc, oneshot};
 
 use super::access::{Credentials, Standing};
+use super::page::timeline::Range;
 use super::reply::Reply;
 use super::route::{self, Found, Missed, Route, Surface};
 use super::site::{self, HistoryQuery, Seen, Site};
@@ -98,7 +99,7 @@ async fn respond(
         (Route::Stream, _) => return (label, stream(request, site)),
         (Route::Digest, _) => webhook_digest(site, &pairs).await,
         (Route::History, _) => history(site, &pairs).await,
-        (Route::Page { tenant }, _) => site::page(site, tenant, &pairs, &seen(site).await),
+        (Route::Page { tenant }, _) => site::page(site, tenant, &pairs, &seen(site, &pairs).await),
         (Route::Ready { tenant }, _) => ready(request, site, standing, tenant, &pairs).await,
         (route, Door::Control { uid }) if changes(route) => change(route, site, uid, &pairs, payload).await,
         (route, _) => read(route, site, standing),
@@ -133,18 +134,20 @@ async fn ready(
 ) -> Reply {
     let accept = text_header(request, header::ACCEPT);
     let seen = match standing == Standing::Full && site::is_page(pairs, accept) {
-        true => Some(seen(site).await),
+        true => Some(seen(site, pairs).await),
         false => None,
     };
     site::ready(site, tenant, pairs, accept, standing, seen.as_ref())
 }
 
 /// What a page shows beside the snapshot.
-async fn seen(site: &Data<Site>) -> Seen {
+async fn seen(site: &Data<Site>, pairs: &Pairs) -> Seen {
     let now = clock::now();
     Seen {
         now,
         sparks: site.past.sparks(&site.parts, now.wall).await,
+        timelines: site.past.timelines(&site.parts).await,
+        range: Range::of_query(pairs),
     }
 }
 

@@ -16,21 +16,30 @@ pub enum Surface {
 /// What is asked for. The text is as sent: handlers parse names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'p> {
-    Ready { tenant: Option<&'p str> },
+    Ready {
+        tenant: Option<&'p str>,
+    },
     /// The status page.
-    Page { tenant: Option<&'p str> },
+    Page {
+        tenant: Option<&'p str>,
+    },
     Livez,
     Startupz,
     Metrics,
     Status,
     Checks,
-    Check { probe: &'p str, tenant: Option<&'p str> },
+    Check {
+        probe: &'p str,
+        tenant: Option<&'p str>,
+    },
     Digest,
     History,
     Stream,
     Operations,
     MaintenanceStart,
-    MaintenanceEnd { tenant: &'p str },
+    MaintenanceEnd {
+        tenant: &'p str,
+    },
     Drain,
     Undrain,
     Reload,

@@ -17,6 +17,7 @@ use super::board::{Board, Published};
 use super::heartbeat::Heartbeat;
 use super::metrics::{self, Metrics};
 use super::page::sparks::Sparks;
+use super::page::timeline::{Range, Timelines};
 use super::page::{self, Page};
 use super::past::Past;
 use super::reply::{JSON, Reply};
@@ -88,6 +89,8 @@ pub(super) struct Site {
 pub(super) struct Seen {
     pub now: Now,
     pub sparks: Sparks,
+    pub timelines: Timelines,
+    pub range: Range,
 }
 
 impl Default for HistoryQuery {
@@ -336,6 +339,8 @@ fn rendered(topic: &Topic<'_>, seen: &Seen) -> Bytes {
         topic,
         now: seen.now,
         sparks: &seen.sparks,
+        timelines: &seen.timelines,
+        range: seen.range,
     })
 }
 

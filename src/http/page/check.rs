@@ -18,7 +18,10 @@ const CHANGES_MAX: usize = 5;
 /// A tenant's page shows all that its answer is made of, the node's only its own: tenants have pages for theirs.
 pub(super) fn section(page: &Page<'_>) -> Markup {
     let topic = page.topic;
-    let shown = topic.checks.iter().filter(|check| topic.tenant.is_some() || check.id.tenant.is_none());
+    let shown = topic
+        .checks
+        .iter()
+        .filter(|check| topic.tenant.is_some() || check.id.tenant.is_none());
     let shown: Vec<&&CheckView> = shown.collect();
     let title = match topic.tenant {
         Some(_) => "Checks",

@@ -101,11 +101,19 @@ fn quiet(page: &Page<'_>, tenant: &TenantName, endpoint: &str, family: Family) -
 }
 
 /// Rows that have failed within two hours and do not any more.
-fn earlier<'a>(page: &Page<'a>, answer: &Answer<'_>, tenant: Option<&TenantName>) -> Vec<(&'a TenantName, &'a str, Family)> {
+fn earlier<'a>(
+    page: &Page<'a>,
+    answer: &Answer<'_>,
+    tenant: Option<&TenantName>,
+) -> Vec<(&'a TenantName, &'a str, Family)> {
     if answer.totals.rows > answer.top.len() {
         return Vec::new();
     }
-    let failing: BTreeSet<_> = answer.top.iter().map(|row| (row.tenant, row.endpoint, row.family)).collect();
+    let failing: BTreeSet<_> = answer
+        .top
+        .iter()
+        .map(|row| (row.tenant, row.endpoint, row.family))
+        .collect();
     let rows = page.sparks.rows(tenant).into_iter().map(|(row, _)| row);
     let rows = rows.filter(|row| !failing.contains(row));
     rows.take(ROWS_MAX.saturating_sub(failing.len())).collect()

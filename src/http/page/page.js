@@ -13,6 +13,7 @@
   const said = document.getElementById("said");
   const icon = document.getElementById("icon");
   if (!live || !main.dataset.now) return;
+  const self = main.dataset.self;
   root.classList.add("js");
 
   let offset = 0; // the node's clock less ours
@@ -38,6 +39,7 @@
 
   const tick = () => {
     const now = Date.now() + offset;
+    for (const node of document.querySelectorAll("time")) node.title = node.dateTime;
     for (const node of document.querySelectorAll("time[data-ago]")) write(node, span(now - node.dataset.ago) + " ago");
     for (const node of document.querySelectorAll("time[data-for]")) write(node, span(now - node.dataset.for));
     for (const node of document.querySelectorAll("time[data-until]")) {
@@ -78,7 +80,7 @@
       if (old.nodeValue !== next.nodeValue) old.nodeValue = next.nodeValue;
       return;
     }
-    const keeps = (name) => name === "open" && old.nodeName === "DETAILS";
+    const keeps = (name) => (name === "open" && old.nodeName === "DETAILS") || (name === "title" && old.nodeName === "TIME");
     for (const { name } of [...old.attributes]) if (!next.hasAttribute(name) && !keeps(name)) old.removeAttribute(name);
     for (const { name, value } of next.attributes) {
       if (old.getAttribute(name) !== value && !keeps(name)) old.setAttribute(name, value);
@@ -112,7 +114,7 @@
     looking = true;
     wanted = false;
     try {
-      const answer = await fetch(location.pathname + location.search, {
+      const answer = await fetch(self + location.search, {
         headers: { accept: "text/html" },
         cache: "no-store",
         signal: AbortSignal.timeout(ANSWER_WITHIN),
@@ -156,6 +158,13 @@
   };
 
   document.addEventListener("click", async (event) => {
+    const range = event.target.closest("a[data-range]");
+    if (range && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
+      event.preventDefault();
+      history.replaceState(null, "", range.getAttribute("href"));
+      look();
+      return;
+    }
     const button = event.target.closest("button.copy");
     if (!button) return;
     const code = button.parentElement.querySelector("code");

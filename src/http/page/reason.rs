@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::{Page, glyph, times};
 use crate::readiness::snapshot::{CheckView, Reason, Snapshot};
-use crate::words::{CheckId, TenantName};
+use crate::words::{CheckId, TenantName, Verdict};
 
 /// As `/ready` lists.
 pub(super) const REASONS_MAX: usize = 20;
@@ -16,7 +16,9 @@ const EVIDENCE_MAX: usize = 3;
 pub(super) const SEEN_CHARS_MAX: usize = 300;
 
 pub(super) fn section(page: &Page<'_>) -> Markup {
-    let reasons = &page.topic.reasons;
+    // What is in maintenance is told above: it is no reason for anything.
+    let counts = |reason: &&Reason| reason.severity > Verdict::Ok;
+    let reasons: Vec<&Reason> = page.topic.reasons.iter().filter(counts).collect();
     html! {
         section #why aria-labelledby="h-why" {
             h2 #h-why { "Why" }
@@ -24,7 +26,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
                 p.calm { (nothing(page)) }
             } @else {
                 ol.reasons {
-                    @for reason in reasons.iter().take(REASONS_MAX) { (one(page, reason)) }
+                    @for reason in reasons.iter().copied().take(REASONS_MAX) { (one(page, reason)) }
                 }
                 @if reasons.len() > REASONS_MAX {
                     p.quiet { "and " (reasons.len() - REASONS_MAX) " more: " code { "readyd status" } " lists them all" }

@@ -65,7 +65,11 @@ impl Counts {
 
 impl Sparks {
     /// `held`: the windows of the snapshot; `stored`: what was read of the others.
-    pub fn new(now: Wall, held: &BTreeMap<i64, Arc<WindowView>>, stored: &BTreeMap<i64, Option<Arc<Counts>>>) -> Sparks {
+    pub fn new(
+        now: Wall,
+        held: &BTreeMap<i64, Arc<WindowView>>,
+        stored: &BTreeMap<i64, Option<Arc<Counts>>>,
+    ) -> Sparks {
         let windows = starts(now).map(|start| match held.get(&start) {
             Some(window) => Some(Arc::new(Counts::of(window))),
             None => stored.get(&start).cloned().flatten(),
@@ -125,7 +129,7 @@ pub(super) fn drawn(page: &Page<'_>, subject: &Subject<'_>) -> Markup {
         times::grouped(most)
     );
     html! {
-        svg.spark role="img" aria-label=(text) viewBox="0 0 96 20" preserveAspectRatio="none" {
+        svg.spark role="img" viewBox="0 0 96 20" preserveAspectRatio="none" {
             title { (text) }
             path.base d=(base) {}
             path d=(bars) {}
@@ -133,7 +137,9 @@ pub(super) fn drawn(page: &Page<'_>, subject: &Subject<'_>) -> Markup {
     }
 }
 
-const HEIGHT: u64 = 19;
+const HEIGHT: u64 = 20;
+/// However little failed, it is seen.
+const HEIGHT_MIN: u128 = 2;
 
 /// One path of all bars, and one of the line below the windows that somebody watched.
 fn paths(counts: &[Option<u64>], most: u64) -> (String, String) {
@@ -149,11 +155,8 @@ fn paths(counts: &[Option<u64>], most: u64) -> (String, String) {
         }
         watched_until = Some(left + 4);
         if count > 0 {
-            // Tenths: at least one tenth of the height is seen.
-            let tenths = u128::from(count) * u128::from(HEIGHT) * 10 / u128::from(most.max(1));
-            let tenths = tenths.max(u128::from(HEIGHT));
-            let (whole, tenth) = (tenths / 10, tenths % 10);
-            let _ = write!(bars, "M{left} 19.500h3v-{whole}.{tenth}h-3z");
+            let height = u128::from(count) * u128::from(HEIGHT) / u128::from(most.max(1));
+            let _ = write!(bars, "M{} {HEIGHT}v-{}", left + 2, height.max(HEIGHT_MIN));
         }
     }
     (bars, base)

@@ -7,6 +7,8 @@ use super::{Page, glyph, sparks, times};
 use crate::readiness::snapshot::{Phase, TenantView};
 use crate::words::Verdict;
 
+/// Tenants whose failures are drawn, the worst; the others' pages have them.
+const SPARKS_MAX: usize = 60;
 /// Reasons that stand under a tenant's name; the others are on its page.
 const REASON_CHARS_MAX: usize = 160;
 
@@ -32,7 +34,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
                         }
                     }
                     tbody {
-                        @for (view, verdict) in &listed { (row(page, view, *verdict)) }
+                        @for (nth, (view, verdict)) in listed.iter().enumerate() { (row(page, view, *verdict, nth < SPARKS_MAX)) }
                     }
                 }
             }
@@ -40,7 +42,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
     }
 }
 
-fn row(page: &Page<'_>, view: &TenantView, verdict: Verdict) -> Markup {
+fn row(page: &Page<'_>, view: &TenantView, verdict: Verdict, is_drawn: bool) -> Markup {
     html! {
         tr data-key={ "tenant " (view.name) } {
             th scope="row" {
@@ -55,7 +57,7 @@ fn row(page: &Page<'_>, view: &TenantView, verdict: Verdict) -> Markup {
                 }
                 @if view.maintenance.is_some() { span.chip { "in maintenance" } }
             }
-            td.wide { (sparks::drawn(page, &Subject::Tenant(&view.name))) }
+            td.wide { @if is_drawn { (sparks::drawn(page, &Subject::Tenant(&view.name))) } }
             td.number { (times::for_how_long(view.since, page.now)) }
         }
     }
@@ -66,8 +68,14 @@ fn because(view: &TenantView) -> Option<String> {
     if let Some(maintenance) = &view.maintenance {
         return Some(cut(&maintenance.reason));
     }
-    let reason = view.reasons.iter().find(|reason| reason.tenant.as_ref() == Some(&view.name))?;
-    let text = reason.text.strip_prefix(view.name.as_str()).map_or(reason.text.as_str(), str::trim_start);
+    let reason = view
+        .reasons
+        .iter()
+        .find(|reason| reason.tenant.as_ref() == Some(&view.name))?;
+    let text = reason
+        .text
+        .strip_prefix(view.name.as_str())
+        .map_or(reason.text.as_str(), str::trim_start);
     Some(cut(text))
 }
 

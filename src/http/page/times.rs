@@ -11,21 +11,21 @@ use crate::words::{Now, Wall};
 /// `12 min ago`, which ticks.
 pub(super) fn ago(then: Wall, now: Now) -> Markup {
     html! {
-        time datetime=(then) title=(then) data-ago=(then.as_millis()) { (span(then, now.wall)) " ago" }
+        time datetime=(then) data-ago=(then.as_millis()) { (span(then, now.wall)) " ago" }
     }
 }
 
 /// `12 min`, which ticks.
 pub(super) fn for_how_long(then: Wall, now: Now) -> Markup {
     html! {
-        time datetime=(then) title=(then) data-for=(then.as_millis()) { (span(then, now.wall)) }
+        time datetime=(then) data-for=(then.as_millis()) { (span(then, now.wall)) }
     }
 }
 
 /// `in 12 min`, which ticks; `now` once it is over.
 pub(super) fn until(then: Wall, now: Now) -> Markup {
     html! {
-        time datetime=(then) title=(then) data-until=(then.as_millis()) {
+        time datetime=(then) data-until=(then.as_millis()) {
             @if then > now.wall { "in " (span(now.wall, then)) } @else { "now" }
         }
     }
@@ -38,7 +38,7 @@ pub(super) fn moment(then: Wall, now: Now) -> Markup {
     let time = time.trim_end_matches('Z');
     let today = now.wall.rfc3339();
     html! {
-        time datetime=(text) title=(text) {
+        time datetime=(text) {
             @if !today.starts_with(day) { (day) " " }
             (time)
         }
