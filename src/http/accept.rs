@@ -6,21 +6,25 @@ pub enum Form {
     Json,
     Text,
     HealthJson,
+    /// The status page.
+    Html,
 }
 
 impl Form {
-    pub const ALL: [Form; 3] = [Form::Json, Form::Text, Form::HealthJson];
+    pub const ALL: [Form; 4] = [Form::Json, Form::Text, Form::HealthJson, Form::Html];
 
     pub const fn content_type(self) -> &'static str {
         match self {
             Form::Json => "application/json",
             Form::Text => TEXT,
             Form::HealthJson => "application/health+json",
+            Form::Html => HTML,
         }
     }
 }
 
 pub const TEXT: &str = "text/plain; charset=utf-8";
+pub const HTML: &str = "text/html; charset=utf-8";
 
 /// How precisely a range of `Accept` names a type. Greater is more precise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

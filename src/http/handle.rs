@@ -14,9 +14,10 @@ use actix_web::{HttpRequest, HttpResponse, rt, web};
 use tokio::sync::{mpsc, oneshot};
 
 use super::access::{Credentials, Standing};
+use super::page::timeline::Range;
 use super::reply::Reply;
 use super::route::{self, Found, Missed, Route, Surface};
-use super::site::{self, HistoryQuery, Site};
+use super::site::{self, HistoryQuery, Seen, Site};
 use super::{body, control};
 use crate::account;
 use crate::clock;
@@ -98,17 +99,17 @@ async fn respond(
         (Route::Stream, _) => return (label, stream(request, site)),
         (Route::Digest, _) => webhook_digest(site, &pairs).await,
         (Route::History, _) => history(site, &pairs).await,
+        (Route::Page { tenant }, _) => site::page(site, tenant, &pairs, &seen(site, &pairs).await),
+        (Route::Ready { tenant }, _) => ready(request, site, standing, tenant, &pairs).await,
         (route, Door::Control { uid }) if changes(route) => change(route, site, uid, &pairs, payload).await,
-        (route, _) => read(route, request, site, standing, &pairs),
+        (route, _) => read(route, site, standing),
     };
     (label, send(reply, request))
 }
 
 /// Questions that are answered from memory at once.
-fn read(route: Route<'_>, request: &HttpRequest, site: &Site, standing: Standing, pairs: &Pairs) -> Reply {
-    let accept = text_header(request, header::ACCEPT);
+fn read(route: Route<'_>, site: &Site, standing: Standing) -> Reply {
     match route {
-        Route::Ready { tenant } => site::ready(site, tenant, pairs, accept, standing),
         Route::Livez => site::livez(site, standing),
         Route::Startupz => site::startupz(site),
         Route::Metrics => site::metrics(site),
@@ -121,6 +122,32 @@ fn read(route: Route<'_>, request: &HttpRequest, site: &Site, standing: Standing
         Route::Operations => Reply::json(body::operations(&site.parts.board.read().snapshot)),
         // Handled before, or not on this surface.
         _ => Reply::problem(404, "there is nothing here", "GET /v1/status"),
+    }
+}
+
+async fn ready(
+    request: &HttpRequest,
+    site: &Data<Site>,
+    standing: Standing,
+    tenant: Option<&str>,
+    pairs: &Pairs,
+) -> Reply {
+    let accept = text_header(request, header::ACCEPT);
+    let seen = match standing == Standing::Full && site::is_page(pairs, accept) {
+        true => Some(seen(site, pairs).await),
+        false => None,
+    };
+    site::ready(site, tenant, pairs, accept, standing, seen.as_ref())
+}
+
+/// What a page shows beside the snapshot.
+async fn seen(site: &Data<Site>, pairs: &Pairs) -> Seen {
+    let now = clock::now();
+    Seen {
+        now,
+        sparks: site.past.sparks(&site.parts, now.wall).await,
+        timelines: site.past.timelines(&site.parts).await,
+        range: Range::of_query(pairs),
     }
 }
 

@@ -8,8 +8,8 @@
 //!
 //! Invariants: a read-only question is answered from the last snapshot in memory: no request runs a
 //! probe, waits for one, or (but for `/v1/history` and old digest windows) reads the disk. Nothing on
-//! a TCP listener changes state. Only `server`, `handle`, `token` and `heartbeat` touch the
-//! world.
+//! a TCP listener changes state. Only `server`, `handle`, `past`, `token` and `heartbeat` touch
+//! the world.
 
 pub mod accept;
 pub mod access;
@@ -24,6 +24,8 @@ pub mod forms;
 mod handle;
 pub mod heartbeat;
 pub mod metrics;
+pub mod page;
+mod past;
 pub mod reply;
 pub mod route;
 pub mod server;

@@ -16,19 +16,30 @@ pub enum Surface {
 /// What is asked for. The text is as sent: handlers parse names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'p> {
-    Ready { tenant: Option<&'p str> },
+    Ready {
+        tenant: Option<&'p str>,
+    },
+    /// The status page.
+    Page {
+        tenant: Option<&'p str>,
+    },
     Livez,
     Startupz,
     Metrics,
     Status,
     Checks,
-    Check { probe: &'p str, tenant: Option<&'p str> },
+    Check {
+        probe: &'p str,
+        tenant: Option<&'p str>,
+    },
     Digest,
     History,
     Stream,
     Operations,
     MaintenanceStart,
-    MaintenanceEnd { tenant: &'p str },
+    MaintenanceEnd {
+        tenant: &'p str,
+    },
     Drain,
     Undrain,
     Reload,
@@ -135,7 +146,11 @@ const fn entry(
     }
 }
 
-static TABLE: [Entry; 23] = [
+static TABLE: [Entry; 25] = [
+    get("/", |_| Route::Page { tenant: None }),
+    get("/tenants/{tenant}", |path| Route::Page {
+        tenant: path.first().copied(),
+    }),
     get("/ready", |_| Route::Ready { tenant: None }),
     get("/ready/{tenant}", |path| Route::Ready {
         tenant: path.first().copied(),
@@ -186,7 +201,8 @@ fn serves(entry: &Entry, method: &Method) -> bool {
 
 /// The parts of `path` that stand where `pattern` has braces; `None` when they differ elsewhere.
 fn parameters<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
-    let path = path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path);
+    let is_forgiven = |rest: &&str| !rest.is_empty() && !rest.ends_with('/');
+    let path = path.strip_suffix('/').filter(is_forgiven).unwrap_or(path);
     let mut wanted = pattern.split('/');
     let mut given = path.split('/');
     let mut parameters = Vec::new();

@@ -24,6 +24,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::agent;
 use super::handle::{self, Door};
+use super::past::Past;
 use super::site::{Parts, Site};
 use super::token::TokenFile;
 use super::topic::Topic;
@@ -79,6 +80,7 @@ pub fn start_public(parts: Parts, listen: SocketAddr, workers: usize) -> io::Res
     let site = web::Data::new(Site {
         parts,
         token: ArcSwapOption::empty(),
+        past: Past::default(),
     });
     look_at_token(&site, &mut token, &mut None);
     let watched = site.clone();
@@ -116,6 +118,7 @@ pub fn start_control(parts: Parts, path: &Path, mode: u32) -> io::Result<Running
     let site = Site {
         parts,
         token: ArcSwapOption::empty(),
+        past: Past::default(),
     };
     let mut running = run("control", web::Data::new(site), Bound::Control(listener), 1, async {})?;
     running.file = Some(file);

@@ -5,16 +5,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web::Bytes;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use super::accept::{self, Form, TEXT};
+use super::accept::{self, Form, HTML, TEXT};
 use super::access::{Access, Standing};
 use super::answer::{Answer, Bare, Head};
 use super::board::{Board, Published};
 use super::heartbeat::Heartbeat;
 use super::metrics::{self, Metrics};
+use super::page::sparks::Sparks;
+use super::page::timeline::{Range, Timelines};
+use super::page::{self, Page};
+use super::past::Past;
 use super::reply::{JSON, Reply};
 use super::topic::Topic;
 use super::{body, exclude, forms};
@@ -25,7 +30,7 @@ use crate::history::{self, Report, Who};
 use crate::ingest::submit::{Receipt, SubmitError};
 use crate::readiness::snapshot::Phase;
 use crate::readiness::{DRAINING_RETRY_SECS, STARTING_RETRY_SECS};
-use crate::words::{ProbeName, TenantName, Verdict, Wall};
+use crate::words::{Now, ProbeName, TenantName, Verdict, Wall};
 
 /// Everything that the server reads and calls. Cheap to clone.
 ///
@@ -77,6 +82,15 @@ pub(super) struct Site {
     pub parts: Parts,
     /// Of a non-loopback listener, kept fresh by the server.
     pub token: ArcSwapOption<Vec<u8>>,
+    pub past: Past,
+}
+
+/// What a page needs beside the snapshot.
+pub(super) struct Seen {
+    pub now: Now,
+    pub sparks: Sparks,
+    pub timelines: Timelines,
+    pub range: Range,
 }
 
 impl Default for HistoryQuery {
@@ -142,40 +156,29 @@ impl HistoryQuery {
     }
 }
 
-/// `/ready` and `/ready/{tenant}` in the form that is wanted.
+/// `/ready` and `/ready/{tenant}` in the form that is wanted. `seen`: for the page, and none else.
 pub(super) fn ready(
     site: &Site,
     tenant: Option<&str>,
     pairs: &[(String, String)],
     accept: Option<&str>,
     standing: Standing,
+    seen: Option<&Seen>,
 ) -> Reply {
     let published = site.parts.board.read();
-    let name = match tenant.map(TenantName::parse) {
-        None => None,
-        Some(Some(name)) if published.rendered.tenants.contains_key(&name) => Some(name),
-        Some(_) => {
-            return Reply::problem(
-                404,
-                "there is no such tenant here",
-                "GET /v1/status lists the tenants of this node",
-            );
-        }
+    let form = accept::negotiate(accept);
+    let name = match named(&published, tenant) {
+        Ok(name) => name,
+        Err(name) if standing == Standing::Full && form == Form::Html => return no_page(&published, name),
+        Err(_) => return no_tenant(),
     };
-    let hang = site.parts.heartbeat.hang();
-    let verbose = pairs
-        .iter()
-        .any(|(key, value)| key == "verbose" && value != "false" && value != "0");
+    let is_hanging = site.parts.heartbeat.hang().is_some();
+    let verbose = is_verbose(pairs);
     let excluded = excluded(pairs);
     if excluded.len() > exclude::NAMES_MAX {
-        return Reply::problem(
-            400,
-            "exclude: too many names",
-            "at most 32 checks can be excluded; turn probes off in the configuration",
-        );
+        return too_many_excluded();
     }
-    let form = accept::negotiate(accept);
-    let plain_question = !verbose && excluded.is_empty() && hang.is_none();
+    let plain_question = !verbose && excluded.is_empty() && !is_hanging;
     if plain_question && (form == Form::Json || standing != Standing::Full) {
         let rendered = &published.rendered;
         if let Some(answer) = name
@@ -188,27 +191,41 @@ pub(super) fn ready(
             };
         }
     }
-    let Some(topic) = topic(&published, name.as_ref()) else {
-        return Reply::problem(
-            404,
-            "there is no such tenant here",
-            "GET /v1/status lists the tenants of this node",
-        );
-    };
-    let topic = exclude::without(topic, &excluded);
-    let topic = match hang {
-        Some(hang) => topic.from_a_hanging_loop(hang),
-        None => topic,
+    let Some(topic) = topic(site, &published, name.as_ref(), &excluded) else {
+        return no_tenant();
     };
     let head = Head::of(&topic);
     if standing != Standing::Full {
         return bare(head, topic.bare(), accept);
     }
-    match form {
+    match (form, seen) {
         _ if verbose => Reply::ready(head, TEXT, forms::verbose(&topic)),
-        Form::Json => Reply::ready(head, JSON, Answer::of(&topic).json),
-        Form::Text => Reply::ready(head, TEXT, forms::text(&topic)),
-        Form::HealthJson => Reply::ready(head, form.content_type(), forms::health_json(&topic)),
+        (Form::Json, _) => Reply::ready(head, JSON, Answer::of(&topic).json),
+        (Form::Html, Some(seen)) => page::guarded(Reply::ready(head, HTML, rendered(&topic, seen))),
+        (Form::Text | Form::Html, _) => Reply::ready(head, TEXT, forms::text(&topic)),
+        (Form::HealthJson, _) => Reply::ready(head, form.content_type(), forms::health_json(&topic)),
+    }
+}
+
+/// Whether the answer to such a `/ready` is the page.
+pub(super) fn is_page(pairs: &[(String, String)], accept: Option<&str>) -> bool {
+    accept::negotiate(accept) == Form::Html && !is_verbose(pairs)
+}
+
+/// `/` and `/tenants/{tenant}`: 200 whatever the verdict is, since a person asks.
+pub(super) fn page(site: &Site, tenant: Option<&str>, pairs: &[(String, String)], seen: &Seen) -> Reply {
+    let published = site.parts.board.read();
+    let name = match named(&published, tenant) {
+        Ok(name) => name,
+        Err(name) => return no_page(&published, name),
+    };
+    let excluded = excluded(pairs);
+    if excluded.len() > exclude::NAMES_MAX {
+        return too_many_excluded();
+    }
+    match topic(site, &published, name.as_ref(), &excluded) {
+        Some(topic) => page::guarded(Reply::new(200, HTML, rendered(&topic, seen))),
+        None => no_page(&published, tenant.unwrap_or_default()),
     }
 }
 
@@ -292,9 +309,64 @@ fn excluded(pairs: &[(String, String)]) -> Vec<String> {
     names.take(exclude::NAMES_MAX + 1).map(str::to_owned).collect()
 }
 
-fn topic<'p>(published: &'p Published, tenant: Option<&TenantName>) -> Option<Topic<'p>> {
-    match tenant {
-        None => Some(Topic::node(&published.snapshot)),
-        Some(tenant) => Topic::tenant(&published.snapshot, tenant),
-    }
+/// With what is left out, and what a hang makes of it.
+fn topic<'p>(
+    site: &Site,
+    published: &'p Published,
+    tenant: Option<&TenantName>,
+    excluded: &[String],
+) -> Option<Topic<'p>> {
+    let topic = match tenant {
+        None => Topic::node(&published.snapshot),
+        Some(tenant) => Topic::tenant(&published.snapshot, tenant)?,
+    };
+    let topic = exclude::without(topic, excluded);
+    Some(match site.parts.heartbeat.hang() {
+        Some(hang) => topic.from_a_hanging_loop(hang),
+        None => topic,
+    })
+}
+
+/// The tenant that is asked for; `Err` with what was sent when there is none of that name.
+fn named<'t>(published: &Published, tenant: Option<&'t str>) -> Result<Option<TenantName>, &'t str> {
+    let Some(sent) = tenant else { return Ok(None) };
+    let known = TenantName::parse(sent).filter(|name| published.rendered.tenants.contains_key(name));
+    known.map(Some).ok_or(sent)
+}
+
+fn rendered(topic: &Topic<'_>, seen: &Seen) -> Bytes {
+    page::render(&Page {
+        topic,
+        now: seen.now,
+        sparks: &seen.sparks,
+        timelines: &seen.timelines,
+        range: seen.range,
+    })
+}
+
+fn no_page(published: &Published, name: &str) -> Reply {
+    let page = page::not_found(&published.snapshot.node, name);
+    page::guarded(Reply::new(404, HTML, page))
+}
+
+fn no_tenant() -> Reply {
+    Reply::problem(
+        404,
+        "there is no such tenant here",
+        "GET /v1/status lists the tenants of this node",
+    )
+}
+
+fn too_many_excluded() -> Reply {
+    Reply::problem(
+        400,
+        "exclude: too many names",
+        "at most 32 checks can be excluded; turn probes off in the configuration",
+    )
+}
+
+fn is_verbose(pairs: &[(String, String)]) -> bool {
+    pairs
+        .iter()
+        .any(|(key, value)| key == "verbose" && value != "false" && value != "0")
 }

@@ -9,6 +9,7 @@ mod listen;
 mod metrics;
 mod negotiation;
 mod operator;
+mod page;
 mod route;
 mod server;
 mod stream;

@@ -25,7 +25,7 @@ fn the_greater_q_wins_then_the_more_precise_range_then_json() {
         // A browser, and what nobody can serve.
         (
             Some("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
-            Form::Json,
+            Form::Html,
         ),
         (Some("image/png"), Form::Json),
         // Broken ranges are not read.
