@@ -19,15 +19,21 @@ mod emit;
 mod explain;
 mod generate;
 mod lock;
+mod moment;
 mod operations;
 mod probe;
+mod progress;
+mod reasons;
+mod screen;
 mod serve;
+mod sheet;
 mod skills;
 mod status;
 mod table;
 mod triage;
 mod values;
 mod view;
+mod watch;
 mod why;
 
 use std::process::ExitCode;
@@ -35,7 +41,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory as _, Parser};
 
-use arguments::{Arguments, Command, Lock, Probe, Skills, Status};
+use arguments::{Arguments, Command, Digest, Lock, Probe, Skills, Status};
 
 /// `EX_USAGE`: the command was used wrongly.
 const USAGE: u8 = 64;
@@ -77,7 +83,9 @@ fn json_has_a_use(arguments: Arguments) -> Result<Arguments, clap::Error> {
     let instead = match &arguments.command {
         _ if !arguments.json => return Ok(arguments),
         Command::Serve => "`serve` answers over HTTP, in JSON",
-        Command::Status(Status { watch: true, .. }) => "`status --watch` draws for people: leave one of them out",
+        Command::Status(Status { watch: true, .. }) | Command::Digest(Digest { watch: true, .. }) => {
+            "`--watch` draws for people: leave one of them out; /v1/stream has each change in JSON"
+        }
         Command::Demo(_) | Command::Completions { .. } | Command::Man { .. } | Command::Lock(Lock::Write(_)) => {
             "this command prints only text"
         }
@@ -113,12 +121,18 @@ fn asked_to_judge() -> bool {
 }
 
 fn dispatch(arguments: Arguments) -> Outcome {
-    let Arguments { place, json, command } = arguments;
+    let Arguments {
+        place,
+        json,
+        colour,
+        command,
+    } = arguments;
+    screen::choose(colour);
     match command {
         Command::Serve => serve::run(&place),
         Command::Check(options) => check::run(&place, &options),
         Command::Status(options) => status::run(&place, &options, json),
-        Command::Why => why::run(&place, json),
+        Command::Why(options) => why::run(&place, &options, json),
         Command::Digest(options) => digest::run(&place, &options, json),
         Command::Emit(options) => emit::run(&place, &options),
         Command::Explain(options) => explain::run(&place, &options, json),
