@@ -18,7 +18,9 @@ mod digest;
 mod emit;
 mod explain;
 mod generate;
+mod help;
 mod lock;
+mod manual;
 mod moment;
 mod operations;
 mod probe;
@@ -39,7 +41,7 @@ mod why;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use arguments::{Arguments, Command, Digest, Lock, Probe, Skills, Status};
 
@@ -53,7 +55,9 @@ type Outcome = anyhow::Result<ExitCode>;
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse().and_then(json_has_a_use) {
+    let parsed = help::command().try_get_matches();
+    let parsed = parsed.and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed.and_then(json_has_a_use) {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
@@ -112,7 +116,7 @@ fn asked_to_judge() -> bool {
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--config" | "--socket" => drop(words.next()),
+            "--config" | "--socket" | "--color" | "--colour" => drop(words.next()),
             word if word.starts_with('-') => {}
             word => return matches!(word, "check" | "triage"),
         }
