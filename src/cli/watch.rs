@@ -96,11 +96,11 @@ impl Known {
         let Some((since, why)) = &self.silent else { return };
         let said = match &self.told {
             Some(_) => format!(
-                "readyd does not answer {}; what is shown is from {}",
+                "no answer {}; what is shown is from {}",
                 moments.since(since),
                 moments.when(&self.told_at)
             ),
-            None => format!("readyd does not answer {}", moments.since(since)),
+            None => format!("no answer {}", moments.since(since)),
         };
         sheet.paragraph(Span::default(), 0, &Span::new(said, Tone::Bad), REASON_LINES_MAX);
         sheet.paragraph(Span::default(), 2, &Span::new(why, Tone::Faint), REASON_LINES_MAX);

@@ -139,7 +139,7 @@ fn watching_redraws_in_place_follows_the_window_and_gives_the_terminal_back() {
     terminal.until_it_shows("next: readyd undrain");
 
     node.stop();
-    terminal.until_it_shows("readyd does not answer since ");
+    terminal.until_it_shows("no answer since ");
     assert!(
         terminal.screen().contains("; what is shown is from "),
         "{}",
@@ -152,7 +152,7 @@ fn watching_redraws_in_place_follows_the_window_and_gives_the_terminal_back() {
     );
     node.spawn();
     node.wait_until_it_answers();
-    terminal.until(|screen| !screen.contents().contains("does not answer"));
+    terminal.until(|screen| !screen.contents().contains("no answer since "));
 
     let raw = terminal.raw();
     assert!(
