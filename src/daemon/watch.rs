@@ -22,6 +22,7 @@ use crate::engine::Input;
 use crate::probe::declaration::StateDir;
 use crate::probe::target;
 use crate::store::StoreEvent;
+use crate::words::text::counted;
 
 use super::file_events::FileEvents;
 use super::inbox::{Outbox, Wake};
@@ -161,7 +162,11 @@ impl Watching {
                 let tenants = loaded.config.tenants.len();
                 info!(tenants, "configuration reloaded");
                 self.send_config(&loaded, true);
-                let mut told = format!("reloaded: {tenants} tenants, {} probes", loaded.config.probes.len());
+                let mut told = format!(
+                    "reloaded: {}, {}",
+                    counted(tenants, "tenant"),
+                    counted(loaded.config.probes.len(), "probe")
+                );
                 let waiting = needs_restart(&self.started_with, &loaded.config).join(", ");
                 if !waiting.is_empty() {
                     warn!("changes of {waiting} take effect at the next start");

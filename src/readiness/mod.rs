@@ -23,6 +23,7 @@ mod debounce;
 mod dependency;
 mod freshness;
 mod fuse;
+mod hint;
 pub mod layers;
 mod maintenance;
 mod onset;

@@ -6,6 +6,7 @@ pub mod cost;
 pub mod gateway;
 pub mod openclaw;
 pub mod prometheus;
+pub mod terminal;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
