@@ -16,8 +16,10 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod balancer;
 mod dashboards;
 mod deploy;
+mod envoy;
 mod faults;
 mod haproxy;
 mod healthy;
