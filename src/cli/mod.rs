@@ -18,6 +18,7 @@ mod digest;
 mod emit;
 mod explain;
 mod generate;
+mod install;
 mod lock;
 mod operations;
 mod probe;
@@ -76,11 +77,14 @@ pub fn run() -> ExitCode {
 fn json_has_a_use(arguments: Arguments) -> Result<Arguments, clap::Error> {
     let instead = match &arguments.command {
         _ if !arguments.json => return Ok(arguments),
-        Command::Serve => "`serve` answers over HTTP, in JSON",
+        Command::Serve(_) => "`serve` answers over HTTP, in JSON",
         Command::Status(Status { watch: true, .. }) => "`status --watch` draws for people: leave one of them out",
-        Command::Demo(_) | Command::Completions { .. } | Command::Man { .. } | Command::Lock(Lock::Write(_)) => {
-            "this command prints only text"
-        }
+        Command::Demo(_)
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Lock(Lock::Write(_))
+        | Command::Install(_)
+        | Command::Uninstall(_) => "this command prints only text",
         _ => return Ok(arguments),
     };
     Err(Arguments::command().error(
@@ -115,7 +119,7 @@ fn asked_to_judge() -> bool {
 fn dispatch(arguments: Arguments) -> Outcome {
     let Arguments { place, json, command } = arguments;
     match command {
-        Command::Serve => serve::run(&place),
+        Command::Serve(options) => serve::run(&place, &options),
         Command::Check(options) => check::run(&place, &options),
         Command::Status(options) => status::run(&place, &options, json),
         Command::Why => why::run(&place, json),
@@ -134,6 +138,8 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Bundle(options) => bundle::run(&place, &options),
         Command::Skills(command) => skills::run(&place, &command, json),
         Command::Demo(options) => demo::run(&options),
+        Command::Install(options) => install::install(&options),
+        Command::Uninstall(options) => install::uninstall(&options),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { directory } => generate::man(directory.as_deref()),
     }

@@ -22,6 +22,7 @@ mod exactly_once;
 mod first_minute;
 mod fragments;
 mod hostile_sockets;
+mod install;
 mod link_cost;
 mod link_events;
 mod link_markers;
