@@ -384,7 +384,7 @@ pub struct Target {
     /// Where programs and pages go: DIR/bin, DIR/share
     #[arg(long, value_name = "DIR", default_value = "/usr/local", value_parser = Prefix::parse)]
     pub prefix: Prefix,
-    /// Write below this directory, as if it were / (to make a package or an image)
+    /// Write below this directory, as if it were / (to make an image)
     #[arg(long, value_name = "DIR")]
     pub root: Option<PathBuf>,
     /// Who starts readyd [default: launchd on macOS, systemd elsewhere]

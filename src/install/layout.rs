@@ -16,6 +16,12 @@ const CONFIG: &str = include_str!("../../deploy/readyd.yaml");
 const UNIT_PROGRAM: &str = "/usr/bin/readyd";
 const PLIST_PROGRAM: &str = "/usr/local/bin/readyd";
 
+/// Where the shipped configuration has state and sockets, and where they are on a Mac.
+const DIRECTORIES: [(&str, &str); 2] = [
+    ("/var/lib/readyd", "/usr/local/var/readyd"),
+    ("/run/readyd", "/usr/local/var/run/readyd"),
+];
+
 /// Who starts readyd and starts it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -95,7 +101,7 @@ pub fn wanted(supervisor: Supervisor, prefix: &Prefix, program: Sum, pages: Vec<
         mode: 0o755,
         content: Content::Program(program),
     }];
-    files.push(put(config(), CONFIG.to_owned()));
+    files.push(put(config(), configuration(supervisor)));
     let program = at.display().to_string();
     match supervisor {
         Supervisor::Systemd => {
@@ -120,6 +126,14 @@ pub fn wanted(supervisor: Supervisor, prefix: &Prefix, program: Sum, pages: Vec<
         content: Content::Text(page.text),
     }));
     files
+}
+
+fn configuration(supervisor: Supervisor) -> String {
+    let mac = |text: String, (linux, mac): (&str, &str)| text.replace(linux, mac);
+    match supervisor {
+        Supervisor::Systemd => CONFIG.to_owned(),
+        Supervisor::Launchd => DIRECTORIES.into_iter().fold(CONFIG.to_owned(), mac),
+    }
 }
 
 /// Which of them is the administrator's from then on: it stays unless it is purged.

@@ -103,6 +103,16 @@ fn the_supervisor_starts_the_program_where_it_was_put() {
     assert!(unit.contains("\nExecStart=/opt/readyd/bin/readyd serve\n"), "{unit}");
     let plist = of(Supervisor::Launchd, "/Library/LaunchDaemons/dev.readyd.readyd.plist");
     assert!(plist.contains("<string>/opt/readyd/bin/readyd</string>"), "{plist}");
+    // Commands find what the daemon has: both are told the same directories.
+    let config = of(Supervisor::Launchd, "/etc/readyd/readyd.yaml");
+    for (key, variable, path) in [
+        ("state_dir", "STATE_DIRECTORY", "/usr/local/var/readyd"),
+        ("runtime_dir", "RUNTIME_DIRECTORY", "/usr/local/var/run/readyd"),
+    ] {
+        assert!(config.contains(&format!("\n{key}: {path}\n")), "{config}");
+        let entry = format!("<key>{variable}</key>\n\t\t<string>{path}</string>");
+        assert!(plist.contains(&entry), "{plist}");
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod harness;
 
 mod balancer;
 mod dashboards;
+mod debian;
 mod deploy;
 mod envoy;
 mod faults;
@@ -31,6 +32,7 @@ mod openclaw;
 mod plugin;
 mod policy;
 mod prometheus;
+mod rotation;
 mod security;
 mod stale;
 mod webhooks;
