@@ -43,8 +43,9 @@ pub fn install(options: &Install) -> Outcome {
     let host = place.look(paths)?;
     let changes = plan::install(&place.wanted, &host, before.as_ref());
     place.show(&changes);
-    let after = layout::after_install(place.supervisor);
-    if changes.iter().any(Change::is_work) {
+    let changed = changes.iter().any(Change::is_work);
+    let after = layout::after_install(place.supervisor, changed);
+    if changed {
         if let Some(code) = place.not_now()? {
             return Ok(code);
         }

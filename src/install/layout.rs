@@ -165,25 +165,37 @@ pub fn enabled(supervisor: Supervisor) -> Option<&'static str> {
     }
 }
 
-/// What makes the files take effect, in order.
-pub fn after_install(supervisor: Supervisor) -> Vec<Step> {
+/// What makes the files take effect, in order. A daemon whose files have not `changed` is left to run.
+pub fn after_install(supervisor: Supervisor, changed: bool) -> Vec<Step> {
     match supervisor {
         Supervisor::Systemd => vec![
             must("systemd-sysusers /etc/sysusers.d/readyd.conf"),
             must("systemctl daemon-reload"),
             must("systemctl enable readyd.service"),
-            must("systemctl restart readyd.service"),
+            must(match changed {
+                true => "systemctl restart readyd.service",
+                false => "systemctl start readyd.service",
+            }),
         ],
         // A role account has a number of 200 to 400. Both commands fail where there is one already.
-        Supervisor::Launchd => vec![
-            may("dseditgroup -o create -i 385 _readyd"),
-            may("sysadminctl -addUser _readyd -roleAccount -UID 385 -GID 385 -home /var/empty -shell /usr/bin/false"),
-            must("install -d -o _readyd -g _readyd -m 700 /usr/local/var/readyd"),
-            must("install -d -o _readyd -g _readyd -m 750 /usr/local/var/run/readyd"),
-            must("install -d -o _readyd -g _readyd -m 750 /usr/local/var/log/readyd"),
-            may("launchctl bootout system/dev.readyd.readyd"),
-            must("launchctl bootstrap system /Library/LaunchDaemons/dev.readyd.readyd.plist"),
-        ],
+        Supervisor::Launchd => {
+            let mut steps = vec![
+                may("dseditgroup -o create -i 385 _readyd"),
+                may(
+                    "sysadminctl -addUser _readyd -roleAccount -UID 385 -GID 385 -home /var/empty -shell /usr/bin/false",
+                ),
+                must("install -d -o _readyd -g _readyd -m 700 /usr/local/var/readyd"),
+                must("install -d -o _readyd -g _readyd -m 750 /usr/local/var/run/readyd"),
+                must("install -d -o _readyd -g _readyd -m 750 /usr/local/var/log/readyd"),
+            ];
+            let bootstrap = "launchctl bootstrap system /Library/LaunchDaemons/dev.readyd.readyd.plist";
+            match changed {
+                true => steps.extend([may("launchctl bootout system/dev.readyd.readyd"), must(bootstrap)]),
+                // It fails where it is loaded already.
+                false => steps.push(may(bootstrap)),
+            }
+            steps
+        }
     }
 }
 

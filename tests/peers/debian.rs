@@ -35,7 +35,7 @@ impl Debian {
             .args(["--mount", "sh", "-euc", enter])
             .arg(&self.root)
             .arg(script);
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env_clear().env("PATH", "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
         command
     }
@@ -176,6 +176,12 @@ fn the_package_installs_serves_upgrades_and_leaves_nothing_once_it_is_purged() {
     let enabled = debian.path("/etc/systemd/system/multi-user.target.wants/readyd.service");
     assert!(enabled.is_symlink(), "a first installation enables it");
 
+    let refused = debian
+        .command("readyd install --supervisor systemd --root / --yes")
+        .output();
+    let refused = String::from_utf8(refused.unwrap().stderr).unwrap();
+    assert!(refused.contains("of the Debian package readyd"), "{refused}");
+
     let port = free_port();
     let config = debian.path("/etc/readyd/readyd.yaml");
     let shipped = fs::read_to_string(&config).unwrap();
@@ -209,4 +215,47 @@ fn the_package_installs_serves_upgrades_and_leaves_nothing_once_it_is_purged() {
     assert_eq!(left, "/run/readyd", "which only lives until the next boot");
     assert_eq!(debian.run("id -un readyd"), "readyd", "the user stays");
     assert_well(&lints.wait_with_output().unwrap());
+}
+
+/// What there is but for what a host's own programs write.
+fn everything(debian: &Debian) -> Vec<String> {
+    let all = debian.run("find / -xdev -not -path '/proc/*' -not -path '/tmp/*' | sort");
+    // Copies that making a user leaves.
+    let kept = all
+        .lines()
+        .filter(|path| !path.starts_with("/etc/") || !path.ends_with('-'));
+    kept.map(str::to_owned).collect()
+}
+
+#[test]
+fn readyd_installs_itself_as_root_and_what_it_says_is_all_that_is_left() {
+    let (Some(_), Some(debian)) = (peer("unshare", &[]), Debian::new()) else {
+        return;
+    };
+    fs::copy(READYD, debian.path("/tmp/readyd")).unwrap();
+    let no_systemd = debian.command("/tmp/readyd install --yes").output().unwrap();
+    assert_eq!(no_systemd.status.code(), Some(1), "{no_systemd:?}");
+    // As where systemd runs; what it is told is written down.
+    fs::create_dir_all(debian.path("/run/systemd/system")).unwrap();
+    let systemctl = "printf '#!/bin/sh\necho \"$@\" >>/tmp/told\n' >/usr/bin/systemctl; chmod 755 /usr/bin/systemctl";
+    debian.run(systemctl);
+    let before = everything(&debian);
+
+    debian.run("/tmp/readyd install --yes --now");
+    let told = || fs::read_to_string(debian.path("/tmp/told")).unwrap();
+    assert_eq!(told(), "daemon-reload\nenable readyd.service\nrestart readyd.service\n");
+    assert_eq!(debian.run("id -un readyd"), "readyd");
+    let owner = debian.run("stat -c '%U:%G %a' /usr/local/bin/readyd /etc/systemd/system/readyd.service");
+    assert_eq!(owner, "root:root 755\nroot:root 644");
+    // A program that runs from its place is as it should be.
+    fs::remove_file(debian.path("/tmp/told")).unwrap();
+    let again = debian.run("readyd install --now");
+    assert!(again.contains("nothing to change"), "{again}");
+    assert_eq!(told(), "daemon-reload\nenable readyd.service\nstart readyd.service\n");
+
+    fs::remove_file(debian.path("/tmp/told")).unwrap();
+    debian.run("readyd uninstall --yes --now --purge");
+    assert_eq!(told(), "disable --now readyd.service\ndaemon-reload\n");
+    assert_eq!(everything(&debian), before);
+    assert_eq!(debian.run("id -un readyd"), "readyd", "the user stays");
 }
