@@ -281,6 +281,7 @@ impl Engine {
         let noted = self.readiness.finding(now, check, finding, cost);
         self.schedule.done(now.at, check, noted.again);
         self.ask_what_is_refuted(now, check, turn);
+        self.ask_what_was_explained(now, check, turn);
         self.changed |= noted.changed;
     }
 

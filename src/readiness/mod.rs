@@ -281,6 +281,13 @@ impl Readiness {
         })
     }
 
+    /// Checks that could not be asked, or whose remembered level is not ok.
+    pub fn unwell(&self) -> impl Iterator<Item = (&CheckId, &Arc<Probe>)> {
+        let is_unwell = |check: &Check| check.is_unknown() || check.remembered() > Some(Verdict::Ok);
+        let checks = self.checks.iter().filter(move |(_, check)| is_unwell(check));
+        checks.map(|(id, check)| (id, &check.probe))
+    }
+
     /// Whether the next [`Readiness::tick`] will say `resumed`. Cheap: ask before handing in a finding, since
     /// one that was in flight while the host slept is to be discarded.
     pub fn resume_due(&self, now: Now) -> bool {
