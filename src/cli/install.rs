@@ -205,7 +205,8 @@ impl Place<'_> {
         };
         match String::from_utf8_lossy(&output.stdout)
             .lines()
-            .find_map(|line| line.split_once(": "))
+            .filter_map(|line| line.split_once(": "))
+            .find(|(package, _)| !package.starts_with("diversion "))
         {
             Some((package, path)) => bail!(
                 "{path} is of the Debian package {package}: let apt install, upgrade and remove it (`apt purge {package}` first, \
