@@ -18,8 +18,9 @@ mod digest;
 mod emit;
 mod explain;
 mod generate;
-mod history;
 mod help;
+mod history;
+mod install;
 mod lock;
 mod manual;
 mod moment;
@@ -87,13 +88,16 @@ pub fn run() -> ExitCode {
 fn json_has_a_use(arguments: Arguments) -> Result<Arguments, clap::Error> {
     let instead = match &arguments.command {
         _ if !arguments.json => return Ok(arguments),
-        Command::Serve => "`serve` answers over HTTP, in JSON",
+        Command::Serve(_) => "`serve` answers over HTTP, in JSON",
         Command::Status(Status { watch: true, .. }) | Command::Digest(Digest { watch: true, .. }) => {
             "`--watch` draws for people: leave one of them out; /v1/stream has each change in JSON"
         }
-        Command::Demo(_) | Command::Completions { .. } | Command::Man { .. } | Command::Lock(Lock::Write(_)) => {
-            "this command prints only text"
-        }
+        Command::Demo(_)
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Lock(Lock::Write(_))
+        | Command::Install(_)
+        | Command::Uninstall(_) => "this command prints only text",
         _ => return Ok(arguments),
     };
     Err(Arguments::command().error(
@@ -134,7 +138,7 @@ fn dispatch(arguments: Arguments) -> Outcome {
     } = arguments;
     screen::choose(colour);
     match command {
-        Command::Serve => serve::run(&place),
+        Command::Serve(options) => serve::run(&place, &options),
         Command::Check(options) => check::run(&place, &options),
         Command::Status(options) => status::run(&place, &options, json),
         Command::Why(options) => why::run(&place, &options, json),
@@ -154,6 +158,8 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Bundle(options) => bundle::run(&place, &options),
         Command::Skills(command) => skills::run(&place, &command, json),
         Command::Demo(options) => demo::run(&options),
+        Command::Install(options) => install::install(&options),
+        Command::Uninstall(options) => install::uninstall(&options),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { directory } => generate::man(directory.as_deref()),
     }

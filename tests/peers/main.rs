@@ -16,8 +16,11 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod balancer;
 mod dashboards;
+mod debian;
 mod deploy;
+mod envoy;
 mod faults;
 mod haproxy;
 mod healthy;
@@ -30,6 +33,7 @@ mod page;
 mod plugin;
 mod policy;
 mod prometheus;
+mod rotation;
 mod security;
 mod stale;
 mod webhooks;

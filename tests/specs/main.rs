@@ -23,6 +23,7 @@ mod first_minute;
 mod fragments;
 mod history;
 mod hostile_sockets;
+mod install;
 mod link_cost;
 mod link_events;
 mod link_markers;
