@@ -10,7 +10,7 @@
 //!
 //! The modules in reading order: `words` (the nouns), `config` (what was decided), `ingest` (bytes into
 //! counts), `digest` (counts into windows and rows), `probe` (asking), `link` (a standing connection to each
-//! gateway) and `log_tail` (its log file), `readiness` (findings into a verdict), `store` (what is durable),
+//! gateway) and `log_tail` (its log file), `readiness` (findings into a verdict), `history` (what it was over time), `store` (what is durable),
 //! `engine` (the decider), `daemon` (the doer), `http` and `cli`. Shared seams to the system: `clock`, `account`,
 //! `unix_socket`, `fingerprint`.
 
@@ -24,6 +24,7 @@ mod dice;
 pub mod digest;
 pub mod engine;
 pub mod fingerprint;
+pub mod history;
 pub mod http;
 pub mod ingest;
 pub mod link;

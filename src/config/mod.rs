@@ -42,6 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::lint::Lint;
+use crate::history::{Slo, Slos};
 use crate::link::place::Place;
 use crate::link::token::TokenPlaces;
 use crate::probe::declaration::{Instance, Probe};
@@ -72,6 +73,8 @@ pub struct Config {
     pub no_tenants_on_purpose: bool,
     pub digest: Digest,
     pub readiness: Readiness,
+    /// What tenants promise that say nothing else.
+    pub slo: SloWords,
     pub exec: ExecLimits,
     pub openclaw: Openclaw,
     /// By name, shipped and the user's, disabled ones too.
@@ -117,6 +120,7 @@ pub struct Tenant {
     pub listeners: Vec<String>,
     /// `None`: `digest.tenant_budget`.
     pub tenant_budget: Option<u64>,
+    pub slo: SloWords,
     /// Jobs, by name or id, that may run often, and may do what others do.
     pub approved_jobs: BTreeSet<String>,
     /// Probes as this tenant's fragments patiently want them; absent: as in [`Config::probes`].
@@ -135,6 +139,14 @@ pub struct Digest {
     pub budget: u64,
     pub tenant_budget: u64,
     pub adhoc_tenants_max: usize,
+}
+
+/// What was said of a budget, of all tenants or of one. A promise needs a target from either.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SloWords {
+    pub target: Option<f64>,
+    /// Default: [`SloWords::WINDOW`].
+    pub window: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,8 +194,29 @@ impl Tenant {
     }
 }
 
+impl SloWords {
+    pub const WINDOW: Duration = Duration::from_secs(30 * 86_400);
+
+    /// Word by word, the tenant's own first.
+    fn or(self, of_all: SloWords) -> Option<Slo> {
+        let window = self.window.or(of_all.window);
+        Some(Slo {
+            target: self.target.or(of_all.target)?,
+            window: window.unwrap_or(Self::WINDOW),
+        })
+    }
+}
+
 impl Config {
     pub const TENANTS_MAX: usize = 256;
+
+    /// Which tenant promises what.
+    pub fn slos(&self) -> Slos {
+        let tenants = self.tenants.iter();
+        tenants
+            .filter_map(|(name, tenant)| Some((name.clone(), tenant.slo.or(self.slo)?)))
+            .collect()
+    }
 
     /// The probe as bound to one check, with the tenant's own patience; `None` when it is unknown.
     pub fn probe(&self, check: &CheckId) -> Option<&Arc<Probe>> {

@@ -11,7 +11,7 @@ use super::keys;
 use super::problem::Problems;
 use super::shape::{self, Fields, Wording, join};
 use super::yaml::{Node, Value};
-use super::{Config, Dialect, Digest, ExecLimits, Openclaw, Posture, Readiness, Sockets, Tenant};
+use super::{Config, Dialect, Digest, ExecLimits, Openclaw, Posture, Readiness, SloWords, Sockets, Tenant};
 use crate::ingest::endpoint;
 use crate::link::place::{Address, Fingerprint, Place, Trust};
 use crate::probe::declaration::Instance;
@@ -123,6 +123,7 @@ impl Tenant {
             endpoints: BTreeMap::new(),
             listeners: Vec::new(),
             tenant_budget: None,
+            slo: SloWords::default(),
             approved_jobs: BTreeSet::new(),
             probes: BTreeMap::new(),
             trouble: None,
@@ -206,6 +207,7 @@ fn top(fields: Fields<'_>, paths: &Paths, environment: &Environment) -> Config {
                 .duration("startup_grace")
                 .unwrap_or(Duration::from_secs(60)),
         },
+        slo: slo(fields),
         exec: exec_limits(Fields::of(fields.node("exec"), keys::EXEC_LIMITS), paths, environment),
         openclaw: openclaw(Fields::of(fields.node("openclaw"), keys::OPENCLAW)),
         probes: BTreeMap::new(),
@@ -251,6 +253,14 @@ fn digest(fields: Fields<'_>, paths: &Paths) -> Digest {
         budget: fields.count("budget").unwrap_or(10),
         tenant_budget: fields.count("tenant_budget").unwrap_or(50),
         adhoc_tenants_max: usize::try_from(adhoc).unwrap_or(usize::MAX),
+    }
+}
+
+fn slo(fields: Fields<'_>) -> SloWords {
+    let fields = Fields::of(fields.node("slo"), keys::SLO);
+    SloWords {
+        target: fields.text("target").and_then(super::units::share),
+        window: fields.duration("window"),
     }
 }
 
@@ -344,6 +354,7 @@ fn tenant(name: TenantName, fields: Fields<'_>, paths: &Paths, problems: &mut Pr
             .filter_map(|entry| Some((endpoint::stored(&entry.key)?.to_string(), budget(&entry.node)?)))
             .collect(),
         tenant_budget: fields.count("tenant_budget"),
+        slo: slo(fields),
         approved_jobs: approved_jobs(fields),
         ..Tenant::named(name)
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::secrets::looks_like_secret;
 use super::units::{write_amount, write_duration, write_share, write_size};
-use super::{Config, Dialect, Posture, Tenant};
+use super::{Config, Dialect, Posture, SloWords, Tenant};
 use crate::link::place::{Place, Trust};
 use crate::probe::declaration::{Asks, Exec, Instance, Lane, Parse, Probe, Rule, RuleAct, Scope, TokenPolicy, Tokens};
 use crate::words::{TenantName, Via};
@@ -58,6 +58,10 @@ pub fn show(config: &Config) -> Value {
             "adhoc_tenants_max": config.digest.adhoc_tenants_max,
         },
         "readiness": {"startup_grace": write_duration(config.readiness.startup_grace)},
+        "slo": slo(SloWords {
+            window: config.slo.window.or(Some(SloWords::WINDOW)),
+            ..config.slo
+        }),
         "exec": {
             "light": config.exec.light,
             "heavy": config.exec.heavy,
@@ -117,7 +121,15 @@ pub fn tenant(tenant: &Tenant) -> Value {
         "log_file": path(tenant.log_file.as_deref()),
         "endpoints": endpoints,
         "tenant_budget": tenant.tenant_budget,
+        "slo": slo(tenant.slo),
         "jobs": jobs,
+    })
+}
+
+fn slo(slo: SloWords) -> Value {
+    json!({
+        "target": slo.target.map(write_share),
+        "window": slo.window.map(write_duration),
     })
 }
 

@@ -164,7 +164,7 @@ async fn history(site: &Data<Site>, pairs: &Pairs) -> Reply {
     };
     let read = site.parts.history.clone();
     match blocking(move || read(&query)).await {
-        Ok(transitions) => site::history(&transitions),
+        Ok(report) => Reply::json(body::json(&report)),
         Err(reply) => reply,
     }
 }

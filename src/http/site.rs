@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use serde::Serialize;
@@ -17,10 +18,12 @@ use super::metrics::{self, Metrics};
 use super::reply::{JSON, Reply};
 use super::topic::Topic;
 use super::{body, exclude, forms};
+use crate::config::units;
 use crate::digest::view::WindowView;
 use crate::engine::{Command, Done, Refused};
+use crate::history::{self, Report, Who};
 use crate::ingest::submit::{Receipt, SubmitError};
-use crate::readiness::snapshot::{Phase, Transition};
+use crate::readiness::snapshot::Phase;
 use crate::readiness::{DRAINING_RETRY_SECS, STARTING_RETRY_SECS};
 use crate::words::{ProbeName, TenantName, Verdict, Wall};
 
@@ -41,8 +44,8 @@ pub struct Parts {
     pub events: TakeEvents,
 }
 
-/// Transitions that match, newest first.
-pub type ReadHistory = Arc<dyn Fn(&HistoryQuery) -> Result<Vec<Transition>, String> + Send + Sync>;
+/// What a node and its tenants were over time; reads the disk.
+pub type ReadHistory = Arc<dyn Fn(&HistoryQuery) -> Result<Report, String> + Send + Sync>;
 /// A stored aligned window by its start (Unix seconds); `None` when it is not kept.
 pub type ReadWindow = Arc<dyn Fn(i64) -> Result<Option<WindowView>, String> + Send + Sync>;
 /// Actor (`uid 501 (ann)`) and what they want.
@@ -54,20 +57,38 @@ pub type SendReload = Arc<dyn Fn(String) -> oneshot::Receiver<Result<String, Str
 /// NDJSON lines or a JSON array, and the peer's uid; returns after the commit.
 pub type TakeEvents = Arc<dyn Fn(Vec<u8>, u32) -> Result<Receipt, SubmitError> + Send + Sync>;
 
-/// Which transitions are wanted.
+/// Whose history is wanted, and how much of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryQuery {
+    /// Of the report, until now; `None`: [`history::SPAN_DEFAULT`]. When it is said, transitions are listed of it alone.
+    pub span: Option<Duration>,
+    /// Of the transitions.
     pub since: Option<Wall>,
     pub tenant: Option<TenantName>,
     pub probe: Option<ProbeName>,
     pub limit: usize,
 }
 
+/// Shorter than a probe's interval, a span tells nothing.
+const SPAN_MIN: Duration = Duration::from_secs(60);
+
 /// One listener's view of the parts.
 pub(super) struct Site {
     pub parts: Parts,
     /// Of a non-loopback listener, kept fresh by the server.
     pub token: ArcSwapOption<Vec<u8>>,
+}
+
+impl Default for HistoryQuery {
+    fn default() -> HistoryQuery {
+        HistoryQuery {
+            span: None,
+            since: None,
+            tenant: None,
+            probe: None,
+            limit: Self::LIMIT_DEFAULT,
+        }
+    }
 }
 
 impl HistoryQuery {
@@ -79,15 +100,14 @@ impl HistoryQuery {
     /// # Errors
     /// What is wrong and what to write instead: a 400.
     pub fn parse(pairs: &[(String, String)]) -> Result<HistoryQuery, (String, String)> {
-        let mut query = HistoryQuery {
-            since: None,
-            tenant: None,
-            probe: None,
-            limit: Self::LIMIT_DEFAULT,
-        };
+        let mut query = HistoryQuery::default();
         for (key, value) in pairs {
             let refuse = |hint: &str| Err((format!("{key}: {value:?} is not understood"), hint.to_owned()));
             match key.as_str() {
+                "span" => match units::duration(value) {
+                    Some(span) if (SPAN_MIN..=history::SPAN_MAX).contains(&span) => query.span = Some(span),
+                    _ => return refuse("a span is 1m to 90d, such as 24h or 7d"),
+                },
                 "since" => match Wall::parse_query(value) {
                     since @ Some(_) => query.since = since,
                     None => return refuse("a time is written like 2026-11-20T07:25:00Z"),
@@ -111,6 +131,14 @@ impl HistoryQuery {
             }
         }
         Ok(query)
+    }
+
+    /// Whether somebody's figures are asked for: those of node and tenants, unless one is named. Checks must be.
+    pub fn wants(&self, who: &Who) -> bool {
+        match (&self.tenant, &self.probe) {
+            (None, None) => who.check.is_none(),
+            (tenant, probe) => (tenant.is_none() || *tenant == who.tenant) && (probe.is_none() || *probe == who.check),
+        }
     }
 }
 
@@ -232,33 +260,6 @@ pub(super) fn check(site: &Site, probe: &str, tenant: Option<&str>) -> Reply {
             "GET /v1/checks lists the checks of this node",
         ),
     }
-}
-
-pub(super) fn history(transitions: &[Transition]) -> Reply {
-    #[derive(Serialize)]
-    struct History<'a> {
-        transitions: Vec<TransitionBody<'a>>,
-    }
-    #[derive(Serialize)]
-    struct TransitionBody<'a> {
-        at: String,
-        tenant: Option<&'a TenantName>,
-        check: Option<&'a ProbeName>,
-        from: &'a str,
-        to: &'a str,
-        summary: &'a str,
-    }
-    let transitions = transitions.iter().map(|transition| TransitionBody {
-        at: transition.at.rfc3339(),
-        tenant: transition.tenant.as_ref(),
-        check: transition.probe.as_ref(),
-        from: &transition.from,
-        to: &transition.to,
-        summary: &transition.summary,
-    });
-    Reply::json(body::json(&History {
-        transitions: transitions.collect(),
-    }))
 }
 
 impl fmt::Debug for Parts {

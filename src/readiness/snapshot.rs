@@ -171,6 +171,13 @@ pub struct Transition {
     pub from: String,
     pub to: String,
     pub summary: String,
+    /// Since when `from` had held; `None`: written by a readyd that did not keep it.
+    pub since: Option<Wall>,
+    /// For a change to the worse, of the check that made it: its last answer that was better than `to`. What went wrong
+    /// went wrong after that.
+    pub last_good_at: Option<Wall>,
+    /// And its first answer since then that was as bad.
+    pub first_bad_at: Option<Wall>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -114,6 +114,13 @@ pub const DIGEST_SOURCE: Word = Word {
     pattern: Some("^(local|http://[^@?#]+)$"),
 };
 
+/// 100% would have no budget that could be used up, 0% nothing to keep.
+pub const SLO_TARGET: Word = Word {
+    expected: "a share above 0% and below 100%, such as 99.5%",
+    is: |text| crate::config::units::share(text).is_some_and(|share| 0.0 < share && share < 1.0),
+    pattern: Some("^[0-9]{1,2}(\\.[0-9]+)?%$"),
+};
+
 pub const GATEWAY_ADDRESS: Word = Word {
     expected: "a gateway's address such as wss://gateway.example:18789 or ws://127.0.0.1:18789 (no user, path or query)",
     is: |text| Address::parse(text).is_some(),

@@ -14,10 +14,11 @@ use std::time::Duration;
 use self::declaration::DECLARATION;
 use self::forms::{
     ADDRESS, CERTIFICATE_FINGERPRINT, DIGEST_SOURCE, ENDPOINT, GATEWAY_ADDRESS, JOB_NAME, LABEL, MODE, NODE_NAME,
-    PATH_WORD, PEER_TENANT, PROBE_NAME, PROFILE, TENANT_NAME, UID, USER,
+    PATH_WORD, PEER_TENANT, PROBE_NAME, PROFILE, SLO_TARGET, TENANT_NAME, UID, USER,
 };
 use super::shape::{Key, Shape};
 use crate::config::Config;
+use crate::history::SLO_WINDOW_MAX;
 
 /// The config file.
 pub const CONFIG: &[Key] = &[
@@ -92,6 +93,12 @@ pub const CONFIG: &[Key] = &[
         &Shape::Object(READINESS),
         "",
         "Patience of all probes that do not say otherwise.",
+    ),
+    key(
+        "slo",
+        &Shape::Object(SLO),
+        "",
+        "How much of the time each tenant is to be up. Shown, and changes no verdict.",
     ),
     key(
         "exec",
@@ -227,6 +234,12 @@ pub const TENANT: &[Key] = &[
         "Its failures in five minutes before it degrades. Default: digest.tenant_budget.",
     ),
     key(
+        "slo",
+        &Shape::Object(SLO),
+        "",
+        "Its own, word by word before the one of all tenants.",
+    ),
+    key(
         "jobs",
         &Shape::Map {
             key: &JOB_NAME,
@@ -312,6 +325,24 @@ pub const READINESS: &[Key] = &[
         },
         "61s",
         "How long a check may be without an answer after the start. Default: 60s.",
+    ),
+];
+
+pub const SLO: &[Key] = &[
+    key(
+        "target",
+        &Shape::Word(&SLO_TARGET),
+        "99.5%",
+        "Share of judged time that is up (ok or degraded). Default: none, and no budget.",
+    ),
+    key(
+        "window",
+        &Shape::Duration {
+            min: HOUR,
+            max: SLO_WINDOW_MAX,
+        },
+        "7d",
+        "The time until now that it is held against. Default: 30d.",
     ),
 ];
 
