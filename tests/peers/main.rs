@@ -16,6 +16,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod conventions;
 mod dashboards;
 mod deploy;
 mod faults;
@@ -25,6 +26,7 @@ mod known_good;
 mod link;
 mod nagios;
 mod network;
+mod openapi;
 mod openclaw;
 mod plugin;
 mod policy;
