@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::figures::ratio;
@@ -11,35 +12,45 @@ use super::{Budget, Lasted, Report, Segment, Spread, Status, Subject};
 use crate::readiness::snapshot::Transition;
 use crate::words::{ProbeName, TenantName, Wall};
 
-#[derive(Serialize)]
-struct ReportBody<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "History")]
+pub(super) struct ReportBody<'a> {
     node: &'a Arc<str>,
     #[serde(serialize_with = "wall")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     generated_at: Wall,
     #[serde(serialize_with = "wall")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     from: Wall,
     #[serde(serialize_with = "wall")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     until: Wall,
     span_sec: i64,
     transitions: Vec<TransitionBody<'a>>,
     subjects: Vec<SubjectBody<'a>>,
+    #[schemars(extend("format" = "date-time"))]
     truncated_before: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Transition")]
 struct TransitionBody<'a> {
     #[serde(serialize_with = "wall")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     at: Wall,
     tenant: Option<&'a TenantName>,
     check: Option<&'a ProbeName>,
     from: &'a str,
     to: &'a str,
     summary: &'a str,
+    #[schemars(extend("format" = "date-time"))]
     last_good_at: Option<String>,
+    #[schemars(extend("format" = "date-time"))]
     first_bad_at: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HistorySubject")]
 struct SubjectBody<'a> {
     tenant: Option<&'a TenantName>,
     check: Option<&'a ProbeName>,
@@ -53,7 +64,8 @@ struct SubjectBody<'a> {
     budget: Option<BudgetBody>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HistorySpread")]
 struct SpreadBody {
     n: usize,
     mean_sec: Option<f64>,
@@ -61,7 +73,8 @@ struct SpreadBody {
     max_sec: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Budget")]
 struct BudgetBody {
     target: f64,
     window_sec: u64,

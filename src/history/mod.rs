@@ -38,6 +38,7 @@ mod timeline;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::readiness::snapshot::Transition;
@@ -55,8 +56,9 @@ pub const SPAN_DEFAULT: Duration = Duration::from_secs(86_400);
 pub const SUBJECTS_MAX: usize = 512;
 
 /// What a subject was at a moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "HistoryStatus")]
 pub enum Status {
     Ok,
     Degraded,
@@ -72,12 +74,15 @@ pub enum Status {
 }
 
 /// A subject was `status` from `from` (included) until `until` (not included).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "HistorySegment")]
 pub struct Segment {
     pub status: Status,
     #[serde(serialize_with = "body::wall")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub from: Wall,
     #[serde(serialize_with = "body::wall")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub until: Wall,
 }
 
@@ -120,7 +125,8 @@ pub struct Subject {
 }
 
 /// The answer of `/v1/history`; the status page draws from it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, JsonSchema)]
+#[schemars(with = "body::ReportBody<'static>")]
 pub struct Report {
     pub node: Arc<str>,
     pub generated_at: Wall,

@@ -1,10 +1,12 @@
 //! What the node tells others over HTTP, and what its operator may change over `control.sock`.
 //!
 //! ```text
-//! Snapshot ─ board (answer: rendered beforehand) ─▶ site ─▶ reply ─▶ server
+//! Snapshot ─ board (answer: rendered beforehand) ─▶ site ─▶ reply ─ transfer (ETag, gzip) ─▶ server
 //!                                                    ▲
 //! request ─ access (who sees how much) ─ route ──────┘
 //! ```
+//!
+//! `openapi` describes what `route` finds and `body` writes.
 //!
 //! Invariants: a read-only question is answered from the last snapshot in memory: no request runs a
 //! probe, waits for one, or (but for `/v1/history` and old digest windows) reads the disk. Nothing on
@@ -24,6 +26,7 @@ pub mod forms;
 mod handle;
 pub mod heartbeat;
 pub mod metrics;
+pub mod openapi;
 pub mod page;
 mod past;
 pub mod reply;
@@ -32,6 +35,7 @@ pub mod server;
 pub mod site;
 mod token;
 pub mod topic;
+pub mod transfer;
 mod wire;
 
 #[cfg(test)]

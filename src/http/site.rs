@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_web::web::Bytes;
 use arc_swap::{ArcSwap, ArcSwapOption};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::oneshot;
 
@@ -172,13 +173,14 @@ pub(super) fn ready(
         Err(name) if standing == Standing::Full && form == Form::Html => return no_page(&published, name),
         Err(_) => return no_tenant(),
     };
-    let is_hanging = site.parts.heartbeat.hang().is_some();
+    let hang = site.parts.heartbeat.hang();
     let verbose = is_verbose(pairs);
-    let excluded = excluded(pairs);
+    let mut excluded = excluded(pairs);
     if excluded.len() > exclude::NAMES_MAX {
         return too_many_excluded();
     }
-    let plain_question = !verbose && excluded.is_empty() && !is_hanging;
+    excluded.retain(|name| !name.is_empty());
+    let plain_question = !verbose && excluded.is_empty() && hang.is_none();
     if plain_question && (form == Form::Json || standing != Standing::Full) {
         let rendered = &published.rendered;
         if let Some(answer) = name
@@ -285,27 +287,27 @@ impl fmt::Debug for Parts {
     }
 }
 
+/// The verdict alone, for those who may not see more.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "BareVerdict", deny_unknown_fields)]
+pub(super) struct BareBody {
+    status: Verdict,
+    phase: Phase,
+}
+
 /// The verdict alone: one line, or JSON for who names JSON.
 fn bare(head: Head, bare: Bare, accept: Option<&str>) -> Reply {
-    #[derive(Serialize)]
-    struct Body {
-        status: Verdict,
-        phase: Phase,
-    }
     if !accept::names_json(accept) {
         return Reply::ready(head, TEXT, format!("{bare}\n").into());
     }
     let Bare { verdict: status, phase } = bare;
-    Reply::ready(head, JSON, body::json(&Body { status, phase }))
+    Reply::ready(head, JSON, body::json(&BareBody { status, phase }))
 }
 
-/// `?exclude=a&exclude=b` and `?exclude=a,b` alike.
+/// `?exclude=a&exclude=b` and `?exclude=a,b` alike. Empty ones count against the limit, and exclude nothing.
 fn excluded(pairs: &[(String, String)]) -> Vec<String> {
     let values = pairs.iter().filter(|(key, _)| key == "exclude").map(|(_, value)| value);
-    let names = values
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|name| !name.is_empty());
+    let names = values.flat_map(|value| value.split(',')).map(str::trim);
     names.take(exclude::NAMES_MAX + 1).map(str::to_owned).collect()
 }
 

@@ -17,6 +17,7 @@
 mod harness;
 
 mod balancer;
+mod conventions;
 mod dashboards;
 mod debian;
 mod deploy;
@@ -28,6 +29,7 @@ mod known_good;
 mod link;
 mod nagios;
 mod network;
+mod openapi;
 mod openclaw;
 mod page;
 mod plugin;
