@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 
 use crate::config::load::{self, Loaded, Options};
 use crate::config::{schema, show};
+use crate::http::pair::Pair;
+use crate::http::token::TokenFile;
 use crate::words::TenantName;
 use crate::{clock, config::problem::Problems};
 
@@ -61,7 +63,19 @@ pub fn shown(place: &Place) -> anyhow::Result<Value> {
 }
 
 fn check(place: &Place, as_json: bool) -> Outcome {
-    let report = loaded(place)?.config.report();
+    let config = loaded(place)?.config;
+    let mut report = config.report();
+    // Files that the daemon alone need be able to read, and that nobody but `check` asks for here.
+    match config.tls.as_ref().map(Pair::read) {
+        Some(Ok(pair)) => report.warnings.extend(pair.remarks(clock::wall())),
+        Some(Err(why)) => report.errors.push(why),
+        None => {}
+    }
+    if !config.listen.ip().is_loopback() {
+        let mut token = TokenFile::default();
+        let refused = token.refresh(config.token_file.as_deref()).err();
+        report.warnings.extend(refused.or_else(|| token.remark()));
+    }
     if as_json {
         let checks: Vec<Value> = report
             .checks

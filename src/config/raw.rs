@@ -11,7 +11,7 @@ use super::keys;
 use super::problem::Problems;
 use super::shape::{self, Fields, Wording, join};
 use super::yaml::{Node, Value};
-use super::{Config, Dialect, Digest, ExecLimits, Openclaw, Posture, Readiness, Sockets, Tenant};
+use super::{Config, Dialect, Digest, ExecLimits, Openclaw, Posture, Readiness, Sockets, Tenant, Tls};
 use crate::ingest::endpoint;
 use crate::link::place::{Address, Fingerprint, Place, Trust};
 use crate::probe::declaration::Instance;
@@ -140,10 +140,10 @@ pub fn mode(text: &str) -> Option<u32> {
     octal.then(|| u32::from_str_radix(digits, 8).ok()).flatten()
 }
 
-/// Whether `text` is an `http://` URL with a host, and without user info, query and fragment:
+/// Whether `text` is an `http://` or `https://` URL with a host, and without user info, query and fragment:
 /// secrets go into files.
 pub fn is_origin_url(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("http://") else {
+    let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else {
         return false;
     };
     let host = rest.split('/').next().unwrap_or_default();
@@ -189,6 +189,7 @@ fn top(fields: Fields<'_>, paths: &Paths, environment: &Environment) -> Config {
         listen: address(fields, "listen").unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9099))),
         hosts: owned(fields.texts("hosts").unwrap_or_default()),
         token_file: paths.of(fields, "token_file"),
+        tls: tls(Fields::of(fields.node("tls"), keys::TLS), paths),
         agent_check: address(fields, "agent_check"),
         runtime_dir: runtime_dir.unwrap_or_else(|| environment.runtime_dir(&state_dir)),
         state_dir,
@@ -221,6 +222,14 @@ fn node_name(environment: &Environment) -> String {
     }
 }
 
+/// `None` where a half of it is missing: [`cross_checks`] says so.
+fn tls(fields: Fields<'_>, paths: &Paths) -> Option<Tls> {
+    Some(Tls {
+        cert_file: paths.of(fields, "cert_file")?,
+        key_file: paths.of(fields, "key_file")?,
+    })
+}
+
 fn sockets(fields: Fields<'_>) -> Sockets {
     let peers = fields.node("events_peers").map(Node::entries).unwrap_or_default();
     let names = |node: &Node| {
@@ -247,6 +256,7 @@ fn digest(fields: Fields<'_>, paths: &Paths) -> Digest {
             .filter(|source| *source != "local")
             .map(str::to_owned),
         source_token_file: paths.of(fields, "source_token_file"),
+        source_ca_file: paths.of(fields, "source_ca_file"),
         stale_after: fields.duration("stale_after").unwrap_or(Duration::from_secs(60)),
         budget: fields.count("budget").unwrap_or(10),
         tenant_budget: fields.count("tenant_budget").unwrap_or(50),
@@ -416,22 +426,19 @@ fn cross_checks(
             format!("is the address of `listen` ({}) as well", config.listen),
         );
     }
-    if !config.listen.ip().is_loopback() && config.token_file.is_none() {
-        config.warnings.push(format!(
-            "listen {} is not loopback and there is no `token_file`: it gives the bare verdict and nothing else",
-            config.listen
-        ));
+    let half = |tls: Fields<'_>| tls.node("cert_file").is_some() != tls.node("key_file").is_some();
+    if let Some(node) = fields.node("tls")
+        && half(Fields::of(Some(node), keys::TLS))
+    {
+        problems.add(&node.at, "tls", "needs both `cert_file` and `key_file`");
     }
+    config.warnings.extend(access_warning(config));
     if config.sockets.control_mode & 0o002 != 0 {
         config
             .warnings
             .push("sockets.control_mode lets every user of this host change state".to_owned());
     }
-    if config.digest.source_token_file.is_some() && config.digest.source.is_none() {
-        config
-            .warnings
-            .push("digest.source_token_file is not used: digest.source is local".to_owned());
-    }
+    config.warnings.extend(source_warnings(&config.digest));
     let foreign = config.tenants.values().find(|tenant| tenant.user.is_some());
     if let (Some(tenant), false) = (foreign, environment.is_root) {
         config.warnings.push(format!(
@@ -442,6 +449,60 @@ fn cross_checks(
     let logs = config.tenants.values().filter_map(|tenant| log_warning(tenant, config));
     let logs: Vec<String> = logs.collect();
     config.warnings.extend(logs);
+}
+
+/// What the network is shown, or could overhear.
+fn access_warning(config: &Config) -> Option<String> {
+    let listen = config.listen;
+    match (&config.token_file, &config.tls) {
+        _ if listen.ip().is_loopback() => None,
+        (None, _) => Some(format!(
+            "listen {listen} is not loopback and there is no `token_file`: it gives the bare verdict and nothing else"
+        )),
+        (Some(_), None) => Some(format!(
+            "listen {listen} is not loopback and has no `tls`: whoever hears the network learns the bearer of \
+             `token_file`; give `tls: {{cert_file, key_file}}`, or listen on loopback behind a proxy that ends TLS"
+        )),
+        (Some(_), Some(_)) => None,
+    }
+}
+
+fn source_warnings(digest: &Digest) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut warn = |text: &str| warnings.push(text.to_owned());
+    let Some(source) = &digest.source else {
+        for (key, file) in [
+            ("source_token_file", &digest.source_token_file),
+            ("source_ca_file", &digest.source_ca_file),
+        ] {
+            if file.is_some() {
+                warn(&format!("digest.{key} is not used: digest.source is local"));
+            }
+        }
+        return warnings;
+    };
+    let plain = source.strip_prefix("http://");
+    if digest.source_ca_file.is_some() && plain.is_some() {
+        warn("digest.source_ca_file is not used: digest.source is no https:// URL");
+    }
+    let host = plain.and_then(|rest| rest.split('/').next()).and_then(host_of);
+    if digest.source_token_file.is_some() && host.is_some_and(|host| !is_this_host(host)) {
+        warn("digest.source is plain http on another host: whoever hears the network learns the bearer of digest.source_token_file; use https://");
+    }
+    warnings
+}
+
+/// `mac-1:9099` → `mac-1`, `[::1]:9099` → `::1`.
+fn host_of(authority: &str) -> Option<&str> {
+    match authority.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => authority.split(':').next(),
+    }
+}
+
+fn is_this_host(host: &str) -> bool {
+    let ip = host.parse::<std::net::IpAddr>();
+    host == "localhost" || ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 /// What keeps a tenant's log from being read, in silence.

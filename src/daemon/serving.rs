@@ -64,6 +64,7 @@ impl Serving {
                 Arc::clone(&board),
                 daemon.outbox.clone(),
             ),
+            listen_troubles: listen_troubles(daemon.outbox.clone()),
         };
         let control = config.runtime_dir.join("control.sock");
         let running_control =
@@ -76,7 +77,7 @@ impl Serving {
             })
             .transpose()?;
         let public = server::start_public(parts, config.listen, WORKERS)
-            .with_context(|| format!("listen {}: is it taken? set another `listen`", config.listen))?;
+            .with_context(|| format!("listen {}", config.listen))?;
         Ok(Serving {
             board,
             access,
@@ -128,6 +129,7 @@ fn access_of(config: &Config) -> Access {
         node: config.node.clone(),
         hosts: config.hosts.clone(),
         token_file: config.token_file.clone(),
+        tls: config.tls.clone(),
     }
 }
 
@@ -170,6 +172,11 @@ fn reload(daemon: &Daemon) -> crate::http::site::SendReload {
         watch.reload(Some(reply));
         answer
     })
+}
+
+fn listen_troubles(outbox: Outbox) -> crate::http::site::TellTroubles {
+    // Called while the loop waits, too: a full inbox is told again.
+    Arc::new(move |troubles| outbox.try_send(Wake::Input(Input::ListenTroubles(troubles))).is_ok())
 }
 
 /// Counts what came with a request, and returns when it is shown: whoever sends an event and looks at the digest

@@ -72,6 +72,7 @@ pub fn status(snapshot: &Snapshot) -> Bytes {
             path: snapshot.config.path.as_deref(),
             loaded_at: snapshot.config.loaded_at.rfc3339(),
             reload_error: snapshot.config.reload_error.as_deref(),
+            listen_troubles: &snapshot.config.listen_troubles,
             warnings: &snapshot.config.warnings,
         },
     })
@@ -245,6 +246,7 @@ struct ConfigBody<'a> {
     path: Option<&'a str>,
     loaded_at: String,
     reload_error: Option<&'a str>,
+    listen_troubles: &'a [String],
     warnings: &'a [String],
 }
 

@@ -8,8 +8,8 @@
 //!
 //! Invariants: a read-only question is answered from the last snapshot in memory: no request runs a
 //! probe, waits for one, or (but for `/v1/history` and old digest windows) reads the disk. Nothing on
-//! a TCP listener changes state. Only `server`, `handle`, `token` and `heartbeat` touch the
-//! world.
+//! a TCP listener changes state. Only `server`, `entrance`, `wire`, `handle`, `credentials`,
+//! `pair`, `token`, `client` and `heartbeat` touch the world.
 
 pub mod accept;
 pub mod access;
@@ -19,16 +19,20 @@ pub mod board;
 pub mod body;
 pub mod client;
 pub mod control;
+mod credentials;
+mod entrance;
 pub mod exclude;
 pub mod forms;
 mod handle;
 pub mod heartbeat;
 pub mod metrics;
+mod newcomers;
+pub mod pair;
 pub mod reply;
 pub mod route;
 pub mod server;
 pub mod site;
-mod token;
+pub mod token;
 pub mod topic;
 mod wire;
 

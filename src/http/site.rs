@@ -39,6 +39,7 @@ pub struct Parts {
     pub command: SendCommand,
     pub reload: SendReload,
     pub events: TakeEvents,
+    pub listen_troubles: TellTroubles,
 }
 
 /// Transitions that match, newest first.
@@ -54,6 +55,9 @@ pub type SendReload = Arc<dyn Fn(String) -> oneshot::Receiver<Result<String, Str
 /// NDJSON lines or a JSON array, and the peer's uid; returns after the commit.
 pub type TakeEvents = Arc<dyn Fn(Vec<u8>, u32) -> Result<Receipt, SubmitError> + Send + Sync>;
 
+/// All that is wrong with the bearer and the certificate of `listen`; whether it was heard.
+pub type TellTroubles = Arc<dyn Fn(Vec<String>) -> bool + Send + Sync>;
+
 /// Which transitions are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryQuery {
@@ -68,6 +72,19 @@ pub(super) struct Site {
     pub parts: Parts,
     /// Of a non-loopback listener, kept fresh by the server.
     pub token: ArcSwapOption<Vec<u8>>,
+    /// What a listener is served with, kept fresh like that.
+    pub tls: ArcSwapOption<rustls::ServerConfig>,
+}
+
+impl Site {
+    /// Nothing is read of files yet.
+    pub fn new(parts: Parts) -> Site {
+        Site {
+            parts,
+            token: ArcSwapOption::empty(),
+            tls: ArcSwapOption::empty(),
+        }
+    }
 }
 
 impl HistoryQuery {

@@ -13,6 +13,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod access;
 mod article;
 mod bad_host;
 mod command_line;
