@@ -21,7 +21,7 @@ const HANDSHAKE_RECORD: u8 = 22;
 /// What is left unread of who speaks plain HTTP is read away up to here: closing over it would reset the answer.
 const PLAIN_BYTES_MAX: u64 = 64 << 10;
 const PLAIN_ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\
-    content-type: application/json\r\ncontent-length: 93\r\ncache-control: no-store\r\nconnection: close\r\n\r\n\
+    content-type: application/json\r\ncontent-length: 100\r\ncache-control: no-store\r\nconnection: close\r\n\r\n\
     {\n  \"error\": \"this listener speaks TLS\",\n  \"hint\": \"ask by https://, with the same host and port\"\n}\n";
 
 /// A client's bytes, in the clear or out of TLS.
@@ -34,7 +34,7 @@ pub type Plain = Either<TcpStream, TlsStream<TcpStream>>;
 pub async fn enter(stream: TcpStream, tls: Option<Arc<ServerConfig>>, newcomers: &Newcomers) -> io::Result<Wire<Plain>> {
     // Answers are small and whole: waiting to fill a packet would only delay them.
     stream.set_nodelay(true)?;
-    let mut newcomer = newcomers.arrive();
+    let mut newcomer = newcomers.arrive(stream.peer_addr()?.ip());
     let stream = match tls {
         None => Either::Left(stream),
         Some(tls) => Either::Right(within_bounds(shake_hands(stream, tls), &mut newcomer).await?),

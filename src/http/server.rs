@@ -33,6 +33,8 @@ use crate::unix_socket::{self, Access, SocketFile};
 
 /// Connections of one public worker; more wait in the kernel's backlog.
 pub const CONNECTIONS_MAX: usize = 512;
+/// Connections that the kernel keeps until they are accepted; it may have a lower limit of its own.
+const BACKLOG: i32 = 1024;
 /// Of `control.sock`.
 pub const CONTROL_CONNECTIONS_MAX: usize = 64;
 /// Of `agent_check`.
@@ -263,7 +265,7 @@ fn uid(peer: &UnixStream) -> Option<u32> {
 }
 
 fn bind_tcp(listen: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(listen).map_err(|why| {
+    let listener = TcpListener::bind(listen).map_err(|why| {
         let hint = match why.kind() {
             io::ErrorKind::AddrInUse => "; is another readyd running? Stop it, or set another address",
             io::ErrorKind::AddrNotAvailable => "; no interface of this host has that address",
@@ -271,7 +273,10 @@ fn bind_tcp(listen: SocketAddr) -> io::Result<TcpListener> {
             _ => "",
         };
         io::Error::new(why.kind(), format!("cannot listen on {listen}: {why}{hint}"))
-    })
+    })?;
+    // The standard library lets 128 wait; who does not fit in comes again only after a second.
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
 }
 
 async fn answer_agents(parts: Parts, listener: TcpListener) {

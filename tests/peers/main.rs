@@ -16,6 +16,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod access;
 mod dashboards;
 mod deploy;
 mod faults;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use readyd::http::client::{Fetch, FetchError, Fetched, Trust, fetch};
 
 use crate::harness::authority::{Authority, put};
-use crate::harness::{Answer, Node, PATIENCE, pause};
+use crate::harness::{Answer, Node, PATIENCE, left_out, pause};
 
 const PROBES: &str = "tenants: {acme: {}}\nprobes: {doctor: {enabled: false}}\n";
 /// What a load balancer waits for an answer, on a machine that runs all specs at once.
@@ -246,7 +246,7 @@ fn a_bearer_is_read_again_and_only_from_a_file_that_is_ours() {
         assert_eq!((status("third"), status("second"), status("")), (401, 401, 401));
         assert_eq!(open.ask("/ready", None).unwrap().status, 200);
         put(&open.token_file, "second", 0o600);
-        open.until(|_| status("second") == 200);
+        open.until(|open| status("second") == 200 && open.troubles() == "[]");
     }
     // Everybody's to read: it is used, and spoken of.
     put(&open.token_file, "fourth", 0o644);
@@ -261,12 +261,26 @@ fn a_bearer_is_read_again_and_only_from_a_file_that_is_ours() {
     open.until(|open| open.troubles() == "[]");
 }
 
+/// From an address of its own: the balancer that asks meanwhile is another host.
+fn connect_from(address: [u8; 4], port: u16) -> TcpStream {
+    use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+    use std::net::SocketAddr;
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&socket, &SocketAddr::from((address, 0))).unwrap();
+    connect(&socket, &SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
+    TcpStream::from(socket)
+}
+
 /// What begins each of ten thousand connections that go no further.
 fn slow_clients(node: &Node, first_bytes: &[u8], ask: impl Fn() -> bool + Sync) {
     const CLIENTS: usize = 10_000;
+    if !cfg!(target_os = "linux") {
+        return left_out("only Linux has more loopback addresses than one");
+    }
     // Of this process; the daemon has its own limit.
     const OPEN_MAX: usize = 600;
     let done = std::sync::atomic::AtomicBool::new(false);
+    let began = Instant::now();
     let (slowest, answers) = std::thread::scope(|scope| {
         let asking = scope.spawn(|| {
             let (mut slowest, mut answers) = (Duration::ZERO, 0);
@@ -281,7 +295,7 @@ fn slow_clients(node: &Node, first_bytes: &[u8], ask: impl Fn() -> bool + Sync) 
         });
         let mut open = VecDeque::new();
         for _ in 0..CLIENTS {
-            let mut stream = TcpStream::connect(node.address()).unwrap();
+            let mut stream = connect_from([127, 0, 0, 9], node.port);
             // It may have been turned away already.
             let _ = stream.write_all(first_bytes);
             open.push_back(stream);
@@ -292,7 +306,8 @@ fn slow_clients(node: &Node, first_bytes: &[u8], ask: impl Fn() -> bool + Sync) 
         done.store(true, std::sync::atomic::Ordering::Relaxed);
         asking.join().unwrap()
     });
-    println!("{CLIENTS} clients went no further; {answers} answers meanwhile, the slowest after {slowest:?}");
+    let took = began.elapsed();
+    println!("{CLIENTS} clients in {took:?} went no further; {answers} answers meanwhile, the slowest after {slowest:?}");
     assert!(slowest < ANSWER_WITHIN, "{slowest:?}");
 }
 
@@ -301,7 +316,7 @@ fn ten_thousand_handshakes_without_end_keep_nobody_waiting() {
     let open = Open::started();
     // The head of a ClientHello of 512 bytes, and two of them.
     slow_clients(&open.node, &[22, 3, 1, 2, 0, 1, 0], || {
-        open.ask("/ready", None).is_ok_and(|answer| answer.status == 200)
+        open.ask("/ready", None).inspect_err(|error| println!("{error}")).is_ok_and(|answer| answer.status == 200)
     });
 }
 
@@ -391,7 +406,7 @@ fn another_nodes_digest_comes_over_tls() {
     let source = |more: &str| {
         format!(
             "node: mac-2\ntenants: {{acme: {{}}}}\nprobes: {{doctor: {{enabled: false}}}}\n\
-             digest: {{source: 'https://localhost:{}', source_token_file: {}{more}}}\n",
+             digest: {{stale_after: 8s, source: 'https://localhost:{}', source_token_file: {}{more}}}\n",
             open.node.port,
             near_token.display()
         )
@@ -405,5 +420,5 @@ fn another_nodes_digest_comes_over_tls() {
     // Without the authority it is believed by nobody, and the bearer is sent to nobody.
     near.configure(&source(""));
     near.cli_ok(&["reload"]);
-    near.until("/ready", PATIENCE, |answer| answer.body.contains("localhost") && answer.body.contains("TLS"));
+    near.until("/ready", PATIENCE, |answer| answer.body.contains("not had for"));
 }
