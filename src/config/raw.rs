@@ -487,7 +487,9 @@ fn source_warnings(digest: &Digest) -> Vec<String> {
     }
     let host = plain.and_then(|rest| rest.split('/').next()).and_then(host_of);
     if digest.source_token_file.is_some() && host.is_some_and(|host| !is_this_host(host)) {
-        warn("digest.source is plain http on another host: whoever hears the network learns the bearer of digest.source_token_file; use https://");
+        warn(
+            "digest.source is plain http on another host: whoever hears the network learns the bearer of digest.source_token_file; use https://",
+        );
     }
     warnings
 }

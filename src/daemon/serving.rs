@@ -76,8 +76,8 @@ impl Serving {
                     .with_context(|| format!("agent_check {address}: is it taken? set another one"))
             })
             .transpose()?;
-        let public = server::start_public(parts, config.listen, WORKERS)
-            .with_context(|| format!("listen {}", config.listen))?;
+        let public =
+            server::start_public(parts, config.listen, WORKERS).with_context(|| format!("listen {}", config.listen))?;
         Ok(Serving {
             board,
             access,

@@ -33,8 +33,13 @@ impl Credentials {
     /// A certificate is wanted and there is none that could be served: nothing is served in the clear instead.
     pub(super) fn begin(site: &Site, listen: SocketAddr) -> io::Result<Credentials> {
         let tls = site.parts.access.load().tls.clone();
-        let pair = tls.as_ref().map(PairFiles::begin).transpose().map_err(io::Error::other)?;
-        site.tls.store(pair.as_ref().map(|files| Arc::clone(&files.pair().config)));
+        let pair = tls
+            .as_ref()
+            .map(PairFiles::begin)
+            .transpose()
+            .map_err(io::Error::other)?;
+        site.tls
+            .store(pair.as_ref().map(|files| Arc::clone(&files.pair().config)));
         let mut credentials = Credentials {
             wants_bearer: !listen.ip().is_loopback(),
             token: TokenFile::default(),
@@ -72,7 +77,9 @@ impl Credentials {
             let token = token.map(|token| token.map(|token| Arc::new(token.to_vec())));
             site.token.store(token.as_ref().ok().cloned().flatten());
             if let Err(why) = token {
-                troubles.push(format!("{why}; until it can be read, `listen` answers nothing but the verdict"));
+                troubles.push(format!(
+                    "{why}; until it can be read, `listen` answers nothing but the verdict"
+                ));
             }
             troubles.extend(self.token.remark());
         }

@@ -31,7 +31,11 @@ pub type Plain = Either<TcpStream, TlsStream<TcpStream>>;
 ///
 /// # Errors
 /// It speaks no TLS, took too long, or had to make room for others: the connection is over.
-pub async fn enter(stream: TcpStream, tls: Option<Arc<ServerConfig>>, newcomers: &Newcomers) -> io::Result<Wire<Plain>> {
+pub async fn enter(
+    stream: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+    newcomers: &Newcomers,
+) -> io::Result<Wire<Plain>> {
     // Answers are small and whole: waiting to fill a packet would only delay them.
     stream.set_nodelay(true)?;
     let mut newcomer = newcomers.arrive(stream.peer_addr()?.ip());
@@ -74,7 +78,11 @@ mod tests {
     fn the_answer_in_the_clear_is_as_long_as_it_says() {
         let answer = std::str::from_utf8(PLAIN_ANSWER).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{}", body.len());
+        assert!(
+            head.contains(&format!("content-length: {}\r\n", body.len())),
+            "{}",
+            body.len()
+        );
         let body: serde_json::Value = serde_json::from_str(body).unwrap();
         assert!(body["hint"].as_str().unwrap().contains("https://"));
     }

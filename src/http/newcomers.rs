@@ -160,7 +160,9 @@ mod tests {
         assert_eq!(all.waiting().here.len(), NEWCOMERS_MAX);
         drop(crowd);
         // A crowd from everywhere has no single origin: the oldest goes.
-        let _crowd: Vec<_> = (10..10 + NEWCOMERS_MAX as u16).map(|last| all.arrive(at(last))).collect();
+        let _crowd: Vec<_> = (10..10 + NEWCOMERS_MAX as u16)
+            .map(|last| all.arrive(at(last)))
+            .collect();
         assert!(must_go(&mut balancer));
     }
 

@@ -172,7 +172,9 @@ fn chain(path: &Path) -> Result<Vec<Certificate>, String> {
     match chain.len() {
         0 => Err("holds no certificate (PEM)".to_owned()),
         1..=CHAIN_MAX => Ok(chain),
-        _ => Err(format!("holds more than {CHAIN_MAX} certificates: no bundle of authorities is meant")),
+        _ => Err(format!(
+            "holds more than {CHAIN_MAX} certificates: no bundle of authorities is meant"
+        )),
     }
 }
 

@@ -45,7 +45,10 @@ impl TokenFile {
     /// What is not as it should be with the token that is in use. It is used all the same: who may read the file is on this
     /// host, and a listener on loopback tells them everything.
     pub fn remark(&self) -> Option<String> {
-        let path = self.path.as_ref().filter(|_| self.token.is_some() && self.is_open_to_all)?;
+        let path = self
+            .path
+            .as_ref()
+            .filter(|_| self.token.is_some() && self.is_open_to_all)?;
         Some(format!(
             "token_file {} can be read by everybody on this host; run chmod o-rwx on it",
             path.display()

@@ -79,9 +79,7 @@ impl Stall {
             return progress;
         }
         let patience = self.patience;
-        let since = self
-            .since
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        let since = self.since.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         ready!(since.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

@@ -34,7 +34,11 @@ impl Open {
             key_file.display()
         ));
         let config = fs::read_to_string(node.config_path()).unwrap();
-        fs::write(node.config_path(), config.replace("listen: 127.0.0.1", "listen: 0.0.0.0")).unwrap();
+        fs::write(
+            node.config_path(),
+            config.replace("listen: 127.0.0.1", "listen: 0.0.0.0"),
+        )
+        .unwrap();
         node.spawn();
         let open = Open {
             node,
@@ -53,7 +57,14 @@ impl Open {
     fn curl(&self, arguments: &[&str]) -> Output {
         let (path, options) = arguments.split_last().unwrap();
         Command::new("curl")
-            .args(["-sS", "-w", " %{http_code} %{http_version}", "--max-time", "5", "--cacert"])
+            .args([
+                "-sS",
+                "-w",
+                " %{http_code} %{http_version}",
+                "--max-time",
+                "5",
+                "--cacert",
+            ])
             .arg(&self.ca_file)
             .args(options)
             .arg(format!("https://localhost:{}{path}", self.node.port))
@@ -88,7 +99,10 @@ fn curl_is_answered_over_tls_1_2_and_1_3_and_over_nothing_older() {
         let refused = said(&open.curl(&[versions, &["/metrics"]].concat()));
         assert!(refused.ends_with(" 401 1.1") && !refused.contains("acme"), "{refused}");
         let whole = said(&open.curl(&[versions, &["-H", bearer.as_str(), "/metrics"]].concat()));
-        assert!(whole.ends_with(" 200 1.1") && whole.contains("tenant=\"acme\""), "{whole}");
+        assert!(
+            whole.ends_with(" 200 1.1") && whole.contains("tenant=\"acme\""),
+            "{whole}"
+        );
     }
     let cipher = "DEFAULT@SECLEVEL=0";
     let old = open.curl(&["--tlsv1.0", "--tls-max", "1.1", "--ciphers", cipher, "/ready"]);
@@ -163,7 +177,10 @@ fn prometheus_scrapes_over_tls_with_the_bearer_and_not_without() {
             open.node.port
         )
     };
-    let bearer = format!("    authorization: {{credentials_file: {}}}\n", open.token_file.display());
+    let bearer = format!(
+        "    authorization: {{credentials_file: {}}}\n",
+        open.token_file.display()
+    );
     let jobs = job("borne", &bearer) + &job("bare", "");
     let prometheus = Prometheus::scraping(&program, &jobs, "");
     prometheus.until("up{job=\"borne\"}", |values| values == ["1"]);

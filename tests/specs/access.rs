@@ -15,17 +15,17 @@ use crate::harness::{Answer, Node, PATIENCE, left_out, pause};
 const PROBES: &str = "tenants: {acme: {}}\nprobes: {doctor: {enabled: false}}\n";
 /// What a load balancer waits for an answer, on a machine that runs all specs at once.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-const BEARER: &str = "s3cret-of-this-spec";
+pub(crate) const BEARER: &str = "s3cret-of-this-spec";
 
 /// A node that the network reaches, with a certificate and a bearer.
-struct Open {
-    node: Node,
+pub(crate) struct Open {
+    pub(crate) node: Node,
     authority: Authority,
     token_file: PathBuf,
 }
 
 impl Open {
-    fn prepared() -> Open {
+    pub(crate) fn prepared() -> Open {
         let node = Node::prepared("");
         let authority = Authority::new(node.dir.path());
         let (cert_file, key_file) = authority.issue();
@@ -47,7 +47,13 @@ impl Open {
         open
     }
 
-    fn configure(&self, more: &str) {
+    /// The value of `tls` for the pair that it was prepared with.
+    pub(crate) fn tls(&self) -> String {
+        let dir = self.node.dir.path();
+        tls(&dir.join("tls.pem"), &dir.join("tls.key"))
+    }
+
+    pub(crate) fn configure(&self, more: &str) {
         let token_file = self.token_file.display();
         self.node
             .configure(&format!("node: mac-3\ntoken_file: {token_file}\n{more}{PROBES}"));
@@ -56,7 +62,7 @@ impl Open {
         fs::write(&path, text.replace("listen: 127.0.0.1", "listen: 0.0.0.0")).unwrap();
     }
 
-    fn ask(&self, target: &str, bearer: Option<&str>) -> Result<Fetched, FetchError> {
+    pub(crate) fn ask(&self, target: &str, bearer: Option<&str>) -> Result<Fetched, FetchError> {
         self.ask_as(target, bearer, Trust::Authorities(self.authority.file()))
     }
 
@@ -69,7 +75,7 @@ impl Open {
         runtime.unwrap().block_on(fetch(request))
     }
 
-    fn until(&self, holds: impl Fn(&Open) -> bool) -> Duration {
+    pub(crate) fn until(&self, holds: impl Fn(&Open) -> bool) -> Duration {
         let began = Instant::now();
         while !holds(self) {
             assert!(began.elapsed() < PATIENCE, "{}", self.node.log());
@@ -85,7 +91,11 @@ impl Open {
 }
 
 fn tls(cert_file: &Path, key_file: &Path) -> String {
-    format!("{{cert_file: {}, key_file: {}}}", cert_file.display(), key_file.display())
+    format!(
+        "{{cert_file: {}, key_file: {}}}",
+        cert_file.display(),
+        key_file.display()
+    )
 }
 
 fn text(answer: &Fetched) -> String {
@@ -113,7 +123,10 @@ fn over_tls_the_bearer_sees_everything_and_others_the_bare_verdict() {
     let stranger = open.ask_as("/ready", Some(BEARER), Trust::Roots);
     assert!(stranger.is_err(), "{stranger:?}");
     let plain = open.node.try_get("/ready").expect("an answer in the clear");
-    assert_eq!((plain.status, plain.json()["error"].as_str()), (400, Some("this listener speaks TLS")));
+    assert_eq!(
+        (plain.status, plain.json()["error"].as_str()),
+        (400, Some("this listener speaks TLS"))
+    );
     assert_eq!(open.troubles(), "[]");
     let log = fs::read_to_string(open.node.log_path()).unwrap();
     assert!(!log.contains("WARN"), "{log}");
@@ -122,7 +135,10 @@ fn over_tls_the_bearer_sees_everything_and_others_the_bare_verdict() {
 #[test]
 fn a_renewed_certificate_is_served_and_a_broken_one_is_not() {
     let open = Open::started();
-    let (cert_file, key_file) = (open.node.dir.path().join("tls.pem"), open.node.dir.path().join("tls.key"));
+    let (cert_file, key_file) = (
+        open.node.dir.path().join("tls.pem"),
+        open.node.dir.path().join("tls.key"),
+    );
     let served_until = |year: i32| {
         let told = format!("ends=\"{year}-01-01T00:00:00Z\"");
         open.until(|open| fs::read_to_string(open.node.log_path()).unwrap().contains(&told))
@@ -138,7 +154,10 @@ fn a_renewed_certificate_is_served_and_a_broken_one_is_not() {
     open.authority.issue_until(2078);
     served_until(2078);
     for (break_it, said) in [
-        (&(|| put(&key_file, &key, 0o600)) as &dyn Fn(), "is not the key of the certificate"),
+        (
+            &(|| put(&key_file, &key, 0o600)) as &dyn Fn(),
+            "is not the key of the certificate",
+        ),
         (&|| put(&key_file, &key, 0o644), "can be read by everybody on this host"),
         (&|| put(&key_file, "nothing", 0o600), "holds no private key"),
         (&|| fs::remove_file(&key_file).unwrap(), "cannot be read"),
@@ -149,10 +168,16 @@ fn a_renewed_certificate_is_served_and_a_broken_one_is_not() {
         let troubles = open.troubles();
         assert!(troubles.contains("2078-01-01T00:00:00Z stays in service"), "{troubles}");
         assert_eq!(open.ask("/ready", None).unwrap().status, 200, "{said}");
-        assert!(fs::read_to_string(open.node.log_path()).unwrap().contains(said), "{said}");
+        assert!(
+            fs::read_to_string(open.node.log_path()).unwrap().contains(said),
+            "{said}"
+        );
     }
     let reloaded = open.node.cli_ok(&["reload"]);
-    assert!(reloaded.contains("the certificate stays as it was: tls.cert_file"), "{reloaded}");
+    assert!(
+        reloaded.contains("the certificate stays as it was: tls.cert_file"),
+        "{reloaded}"
+    );
     let checked = open.node.cli(&["config", "check"]);
     assert_eq!(checked.status.code(), Some(1), "{checked:?}");
 
@@ -223,7 +248,10 @@ fn a_bearer_in_the_clear_is_warned_of() {
     let (cert_file, key_file) = open.authority.issue();
     open.configure(&format!("tls: {}\n", tls(&cert_file, &key_file)));
     let reloaded = open.node.cli_ok(&["reload"]);
-    assert!(reloaded.contains("changes of tls take effect at the next start"), "{reloaded}");
+    assert!(
+        reloaded.contains("changes of tls take effect at the next start"),
+        "{reloaded}"
+    );
     assert_eq!(open.node.get("/ready").status, 200);
 }
 
@@ -307,7 +335,9 @@ fn slow_clients(node: &Node, first_bytes: &[u8], ask: impl Fn() -> bool + Sync) 
         asking.join().unwrap()
     });
     let took = began.elapsed();
-    println!("{CLIENTS} clients in {took:?} went no further; {answers} answers meanwhile, the slowest after {slowest:?}");
+    println!(
+        "{CLIENTS} clients in {took:?} went no further; {answers} answers meanwhile, the slowest after {slowest:?}"
+    );
     assert!(slowest < ANSWER_WITHIN, "{slowest:?}");
 }
 
@@ -316,7 +346,9 @@ fn ten_thousand_handshakes_without_end_keep_nobody_waiting() {
     let open = Open::started();
     // The head of a ClientHello of 512 bytes, and two of them.
     slow_clients(&open.node, &[22, 3, 1, 2, 0, 1, 0], || {
-        open.ask("/ready", None).inspect_err(|error| println!("{error}")).is_ok_and(|answer| answer.status == 200)
+        open.ask("/ready", None)
+            .inspect_err(|error| println!("{error}"))
+            .is_ok_and(|answer| answer.status == 200)
     });
 }
 
@@ -382,7 +414,11 @@ fn a_node_is_asked_by_its_names_and_no_others() {
         ("localhost, evil.example", bare),
     ] {
         assert_eq!(seen("1.1", "", &format!("Host: {host}\n")), expected, "{host:?}");
-        assert_eq!(seen("1.0", "", &format!("Host: {host}\n")), expected, "{host:?} in HTTP/1.0");
+        assert_eq!(
+            seen("1.0", "", &format!("Host: {host}\n")),
+            expected,
+            "{host:?} in HTTP/1.0"
+        );
     }
     // None: HTTP/1.0, and load balancers that say 1.1 and mean it.
     assert_eq!(seen("1.0", "", ""), all);
@@ -411,7 +447,10 @@ fn another_nodes_digest_comes_over_tls() {
             near_token.display()
         )
     };
-    let near = Node::start(&source(&format!(", source_ca_file: {}", open.authority.file().display())));
+    let near = Node::start(&source(&format!(
+        ", source_ca_file: {}",
+        open.authority.file().display()
+    )));
     open.node
         .cli_ok(&["emit", "--tenant", "acme", "--endpoint", "crm", "--status", "503"]);
     near.until("/v1/webhook-digest", PATIENCE, |answer| {

@@ -39,6 +39,7 @@ mod secrets;
 mod shape;
 mod skills;
 mod supervised;
+mod threats;
 mod tokens;
 mod triage;
 mod two_nodes;
