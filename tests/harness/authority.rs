@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 
 /// Signs for `localhost`, `127.0.0.1` and the node `mac-3`.
 pub struct Authority {
@@ -16,6 +16,7 @@ impl Authority {
     /// Its own certificate is at [`Authority::file`].
     pub fn new(dir: &Path) -> Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name = named("an authority of this spec");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         fs::write(dir.join("ca.pem"), pem("CERTIFICATE", issuer.der())).unwrap();
@@ -37,6 +38,7 @@ impl Authority {
     pub fn issue_until(&self, year: i32) -> (PathBuf, PathBuf) {
         let names = ["localhost", "127.0.0.1", "mac-3"].map(str::to_owned);
         let mut params = CertificateParams::new(names).unwrap();
+        params.distinguished_name = named("mac-3");
         params.not_after = rcgen::date_time_ymd(year, 1, 1);
         params.not_before = rcgen::date_time_ymd(2000, 1, 1);
         let key = KeyPair::generate().unwrap();
@@ -47,6 +49,13 @@ impl Authority {
         put(&key_file, &pem("PRIVATE KEY", &key.serialize_der()), 0o600);
         (cert_file, key_file)
     }
+}
+
+/// `rcgen` gives everybody the same name, and OpenSSL takes a certificate by its own name for a self-signed one.
+fn named(name: &str) -> DistinguishedName {
+    let mut named = DistinguishedName::new();
+    named.push(DnType::CommonName, name);
+    named
 }
 
 /// RFC 7468. `rcgen` does it with two more crates.

@@ -20,8 +20,8 @@ pub(crate) const BEARER: &str = "s3cret-of-this-spec";
 /// A node that the network reaches, with a certificate and a bearer.
 pub(crate) struct Open {
     pub(crate) node: Node,
-    authority: Authority,
-    token_file: PathBuf,
+    pub(crate) authority: Authority,
+    pub(crate) token_file: PathBuf,
 }
 
 impl Open {
@@ -281,7 +281,7 @@ fn a_bearer_is_read_again_and_only_from_a_file_that_is_ours() {
     open.until(|open| open.troubles().contains("can be read by everybody"));
     assert_eq!(status("fourth"), 200);
     // As Kubernetes mounts it.
-    let target = open.node.dir.path().join("..data");
+    let target = open.node.dir.path().join("mounted");
     put(&target, "fifth", 0o440);
     fs::remove_file(&open.token_file).unwrap();
     std::os::unix::fs::symlink(&target, &open.token_file).unwrap();
@@ -291,9 +291,13 @@ fn a_bearer_is_read_again_and_only_from_a_file_that_is_ours() {
 
 /// From an address of its own: the balancer that asks meanwhile is another host.
 fn connect_from(address: [u8; 4], port: u16) -> TcpStream {
+    use rustix::net::sockopt::{set_socket_linger, set_socket_reuseaddr};
     use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
     use std::net::SocketAddr;
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    // No port is kept from other specs once it is closed.
+    set_socket_linger(&socket, Some(Duration::ZERO)).unwrap();
+    set_socket_reuseaddr(&socket, true).unwrap();
     bind(&socket, &SocketAddr::from((address, 0))).unwrap();
     connect(&socket, &SocketAddr::from(([127, 0, 0, 1], port))).unwrap();
     TcpStream::from(socket)

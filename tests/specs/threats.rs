@@ -15,9 +15,10 @@ use crate::harness::{Node, PATIENCE, left_out, repository};
 use crate::secrets::{files, leaks};
 
 const PROBES: &str = "probes: {doctor: {enabled: false}}\n";
-/// `nobody`, and a group that only who is told is in.
+/// `nobody`.
 const STRANGER: u32 = 65_534;
-const GROUP: u32 = 64_123;
+/// A group that every system has, and nobody who is not told is in.
+const GROUP: &str = "daemon";
 
 /// Does `work` as another user, in a thread of its own; `None` where we may not become one.
 fn as_stranger<T: Send>(group: u32, work: impl FnOnce() -> T + Send) -> Option<T> {
@@ -61,21 +62,22 @@ fn told(mut stream: UnixStream, lines: &str) -> String {
 #[test]
 fn another_user_reaches_neither_socket_unless_it_is_of_the_events_group() {
     let node = Node::start(&format!(
-        "sockets: {{events_group: \"{GROUP}\"}}\ntenants: {{acme: {{}}}}\n{PROBES}"
+        "sockets: {{events_group: {GROUP}}}\ntenants: {{acme: {{}}}}\n{PROBES}"
     ));
     walkable(&node);
     let sockets = ["control.sock", "events.sock"].map(|name| node.runtime_dir().join(name));
     let seen = |group| as_stranger(group, || sockets.clone().map(|path| knock(&path).map(|_| ())));
+    let group = readyd::account::gid_of(GROUP).unwrap().expect("the group is there");
     let refused = Err(std::io::ErrorKind::PermissionDenied);
     let Some(outside) = seen(STRANGER) else { return };
     assert_eq!(outside, [refused, refused], "nobody's business");
     assert_eq!(
-        seen(GROUP),
+        seen(group),
         Some([refused, Ok(())]),
         "who may report may not change state"
     );
     // And it does not look around in what the node knows.
-    let listed = as_stranger(GROUP, || {
+    let listed = as_stranger(group, || {
         fs::read_dir(node.state_dir()).map(|_| ()).map_err(|error| error.kind())
     });
     assert_eq!(listed, Some(refused));
@@ -226,7 +228,10 @@ fn the_nodes_own_credentials_and_what_clients_send_are_found_nowhere() {
     ] {
         fs::write(
             open.node.config_path(),
-            format!("{}\n{bad}\n", good.replace("digest:", "# digest:")),
+            format!(
+                "{}\n{bad}\n",
+                good.replace("digest:", "# digest:").replace("tenants:", "# tenants:")
+            ),
         )
         .unwrap();
         for arguments in [&["reload"][..], &["config", "check"], &["config", "show"], &["check"]] {
