@@ -8,6 +8,7 @@
 //!
 //! Shell: `load`, `scan`, `files`, `env_file`, `tokens`, `swap`. All else is pure.
 
+mod access;
 pub mod checks;
 pub mod compose;
 pub mod declaration;

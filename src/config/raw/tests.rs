@@ -181,7 +181,7 @@ fn a_gateway_elsewhere_is_spoken_to_over_tls_with_one_kind_of_trust() {
              e: {{gateway: 'wss://ann:pw@h:9', gateway_fingerprint: abc}}\n"
         ),
         expect![[r#"
-            readyd.yaml:6: tenants.e.gateway: expected a gateway's address such as wss://gateway.example:18789 or ws://127.0.0.1:18789 (no user, path or query), found "wss://ann:pw@h:9"
+            readyd.yaml:6: tenants.e.gateway: expected a gateway's address such as wss://gateway.example:18789 or ws://127.0.0.1:18789 (no user, path or query), found "wss://[redacted]@h:9"
             readyd.yaml:6: tenants.e.gateway_fingerprint: expected the SHA-256 of a certificate (sha256: and 64 hexadecimal digits), found "abc"
             readyd.yaml:2: tenants.a.gateway: 10.0.0.7 is another host: a link to it needs wss://, with a certificate that is trusted or pinned
             readyd.yaml:3: tenants.b.gateway_fingerprint: goes with `gateway: wss://…`

@@ -121,6 +121,9 @@ fn it_reads_like_a_config_file() {
             user: null
             webhook_source: auto
         tenants_dir: null
+        tls:
+          cert_file: null
+          key_file: null
         token_file: null
     "#]]
     .assert_eq(&shown);
