@@ -8,6 +8,7 @@
 //!
 //! Shell: `load`, `scan`, `files`, `env_file`, `tokens`, `swap`. All else is pure.
 
+mod access;
 pub mod checks;
 pub mod compose;
 pub mod declaration;
@@ -58,6 +59,8 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// Bearer for a non-loopback `listen`.
     pub token_file: Option<PathBuf>,
+    /// What `listen` is served with; `None`: in the clear.
+    pub tls: Option<Tls>,
     pub agent_check: Option<SocketAddr>,
     pub state_dir: PathBuf,
     pub runtime_dir: PathBuf,
@@ -83,6 +86,13 @@ pub struct Config {
     pub path: Option<PathBuf>,
     /// Nothing that stops us: overrides of unknown probes, ignored keys of fragments. Shown by `config check`.
     pub warnings: Vec<String>,
+}
+
+/// A certificate with its chain, and its key (PEM). One file may hold both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    pub cert_file: PathBuf,
+    pub key_file: PathBuf,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,9 +141,11 @@ pub struct Tenant {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digest {
-    /// Another node's digest to join with ours: `http://…/v1/webhook-digest` (or its origin alone).
+    /// Another node's digest to join with ours: `http(s)://…/v1/webhook-digest` (or its origin alone).
     pub source: Option<String>,
     pub source_token_file: Option<PathBuf>,
+    /// The authorities that its certificate is believed by; `None`: this system's.
+    pub source_ca_file: Option<PathBuf>,
     pub stale_after: Duration,
     /// Failures per endpoint in the sliding window before it degrades.
     pub budget: u64,

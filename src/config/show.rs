@@ -37,6 +37,10 @@ pub fn show(config: &Config) -> Value {
         "listen": config.listen.to_string(),
         "hosts": config.hosts,
         "token_file": path(config.token_file.as_deref()),
+        "tls": {
+            "cert_file": path(config.tls.as_ref().map(|tls| tls.cert_file.as_path())),
+            "key_file": path(config.tls.as_ref().map(|tls| tls.key_file.as_path())),
+        },
         "agent_check": config.agent_check.map(|address| address.to_string()),
         "state_dir": path(Some(&config.state_dir)),
         "runtime_dir": path(Some(&config.runtime_dir)),
@@ -52,6 +56,7 @@ pub fn show(config: &Config) -> Value {
         "digest": {
             "source": config.digest.source.as_deref().unwrap_or("local"),
             "source_token_file": path(config.digest.source_token_file.as_deref()),
+            "source_ca_file": path(config.digest.source_ca_file.as_deref()),
             "stale_after": write_duration(config.digest.stale_after),
             "budget": config.digest.budget,
             "tenant_budget": config.digest.tenant_budget,

@@ -67,6 +67,7 @@ impl Serving {
                 Arc::clone(&board),
                 daemon.outbox.clone(),
             ),
+            listen_troubles: listen_troubles(daemon.outbox.clone()),
         };
         let control = config.runtime_dir.join("control.sock");
         let running_control =
@@ -78,8 +79,8 @@ impl Serving {
                     .with_context(|| format!("agent_check {address}: is it taken? set another one"))
             })
             .transpose()?;
-        let public = server::start_public(parts, config.listen, WORKERS)
-            .with_context(|| format!("listen {}: is it taken? set another `listen`", config.listen))?;
+        let public =
+            server::start_public(parts, config.listen, WORKERS).with_context(|| format!("listen {}", config.listen))?;
         Ok(Serving {
             board,
             access,
@@ -133,6 +134,7 @@ fn access_of(config: &Config) -> Access {
         node: config.node.clone(),
         hosts: config.hosts.clone(),
         token_file: config.token_file.clone(),
+        tls: config.tls.clone(),
     }
 }
 
@@ -163,6 +165,11 @@ fn reload(daemon: &Daemon) -> crate::http::site::SendReload {
         watch.reload(Some(reply));
         answer
     })
+}
+
+fn listen_troubles(outbox: Outbox) -> crate::http::site::TellTroubles {
+    // Called while the loop waits, too: a full inbox is told again.
+    Arc::new(move |troubles| outbox.try_send(Wake::Input(Input::ListenTroubles(troubles))).is_ok())
 }
 
 /// Counts what came with a request, and returns when it is shown: whoever sends an event and looks at the digest

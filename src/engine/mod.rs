@@ -214,6 +214,10 @@ impl Engine {
                 self.config_status.reload_error = Some(reason);
                 self.changed = true;
             }
+            Input::ListenTroubles(troubles) => {
+                self.config_status.listen_troubles = troubles;
+                self.changed = true;
+            }
             Input::Shutdown => self.on_shutdown(now, &mut out),
         }
         self.turn(now, &mut out);

@@ -74,6 +74,7 @@ pub fn status(snapshot: &Snapshot) -> Bytes {
             path: snapshot.config.path.as_deref(),
             loaded_at: snapshot.config.loaded_at.rfc3339(),
             reload_error: snapshot.config.reload_error.as_deref(),
+            listen_troubles: &snapshot.config.listen_troubles,
             warnings: &snapshot.config.warnings,
         },
     })
@@ -270,6 +271,7 @@ struct ConfigBody<'a> {
     #[schemars(extend("format" = "date-time"))]
     loaded_at: String,
     reload_error: Option<&'a str>,
+    listen_troubles: &'a [String],
     warnings: &'a [String],
 }
 

@@ -73,6 +73,11 @@ async fn respond(
         Door::Public { .. } => Surface::Public,
         Door::Control { .. } => Surface::Control,
     };
+    if request.headers().get_all(header::HOST).count() > 1 {
+        // RFC 9112 §3.2. Which of them a proxy before us went by, nobody knows.
+        let reply = Reply::problem(400, "there is more than one Host header", "send one");
+        return (route::OTHER, send(reply, request));
+    }
     let standing = standing(request, site, door);
     let path = route::normal(request.path());
     let found = route::find(request.method(), &path, surface);

@@ -10,8 +10,8 @@
 //!
 //! Invariants: a read-only question is answered from the last snapshot in memory: no request runs a
 //! probe, waits for one, or (but for `/v1/history` and old digest windows) reads the disk. Nothing on
-//! a TCP listener changes state. Only `server`, `handle`, `past`, `token` and `heartbeat` touch
-//! the world.
+//! a TCP listener changes state. Only `server`, `entrance`, `wire`, `handle`, `credentials`,
+//! `pair`, `past`, `token`, `client` and `heartbeat` touch the world.
 
 pub mod accept;
 pub mod access;
@@ -21,19 +21,23 @@ pub mod board;
 pub mod body;
 pub mod client;
 pub mod control;
+mod credentials;
+mod entrance;
 pub mod exclude;
 pub mod forms;
 mod handle;
 pub mod heartbeat;
 pub mod metrics;
+mod newcomers;
 pub mod openapi;
 pub mod page;
+pub mod pair;
 mod past;
 pub mod reply;
 pub mod route;
 pub mod server;
 pub mod site;
-mod token;
+pub mod token;
 pub mod topic;
 pub mod transfer;
 mod wire;

@@ -48,6 +48,7 @@ pub struct Parts {
     pub command: SendCommand,
     pub reload: SendReload,
     pub events: TakeEvents,
+    pub listen_troubles: TellTroubles,
 }
 
 /// What a node and its tenants were over time; reads the disk.
@@ -62,6 +63,9 @@ pub type Outcome = Result<Done, Refused>;
 pub type SendReload = Arc<dyn Fn(String) -> oneshot::Receiver<Result<String, String>> + Send + Sync>;
 /// NDJSON lines or a JSON array, and the peer's uid; returns after the commit.
 pub type TakeEvents = Arc<dyn Fn(Vec<u8>, u32) -> Result<Receipt, SubmitError> + Send + Sync>;
+
+/// All that is wrong with the bearer and the certificate of `listen`; whether it was heard.
+pub type TellTroubles = Arc<dyn Fn(Vec<String>) -> bool + Send + Sync>;
 
 /// Whose history is wanted, and how much of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +88,20 @@ pub(super) struct Site {
     /// Of a non-loopback listener, kept fresh by the server.
     pub token: ArcSwapOption<Vec<u8>>,
     pub past: Past,
+    /// What a listener is served with, kept fresh like that.
+    pub tls: ArcSwapOption<rustls::ServerConfig>,
+}
+
+impl Site {
+    /// Nothing is read of files yet.
+    pub fn new(parts: Parts) -> Site {
+        Site {
+            parts,
+            token: ArcSwapOption::empty(),
+            past: Past::default(),
+            tls: ArcSwapOption::empty(),
+        }
+    }
 }
 
 /// What a page needs beside the snapshot.

@@ -187,6 +187,8 @@ pub struct ConfigStatus {
     pub loaded_at: Wall,
     /// Why the last reload was refused; `None` when it was taken.
     pub reload_error: Option<String>,
+    /// What is wrong with the bearer and the certificate of `listen`.
+    pub listen_troubles: Vec<String>,
     pub warnings: Vec<String>,
 }
 

@@ -16,6 +16,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod access;
 mod balancer;
 mod conventions;
 mod dashboards;

@@ -13,6 +13,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod access;
 mod article;
 mod bad_host;
 mod command_line;
@@ -41,6 +42,7 @@ mod shape;
 mod skills;
 mod supervised;
 mod terminal;
+mod threats;
 mod tokens;
 mod triage;
 mod two_nodes;

@@ -57,6 +57,12 @@ pub const CONFIG: &[Key] = &[
         "The bearer token of a listen address that is not loopback.",
     ),
     key(
+        "tls",
+        &Shape::Object(TLS),
+        "",
+        "What `listen` is served with. Default: in the clear.",
+    ),
+    key(
         "agent_check",
         &Shape::Word(&ADDRESS),
         "127.0.0.1:9098",
@@ -116,6 +122,21 @@ pub const CONFIG: &[Key] = &[
         },
         "",
         "Overrides by probe name, field by field; with `kind`, a probe of one's own.",
+    ),
+];
+
+pub const TLS: &[Key] = &[
+    key(
+        "cert_file",
+        &PATH,
+        "/etc/readyd/tls/fullchain.pem",
+        "The certificate, followed by its chain (PEM).",
+    ),
+    key(
+        "key_file",
+        &PATH,
+        "/etc/readyd/tls/privkey.pem",
+        "Its private key (PEM), which others may not read.",
     ),
 ];
 
@@ -269,7 +290,7 @@ pub const DIGEST: &[Key] = &[
     key(
         "source",
         &Shape::Word(&DIGEST_SOURCE),
-        "http://10.0.0.7:9099",
+        "https://mac-2.example:9099",
         "local, or another node's digest to join with ours.",
     ),
     key(
@@ -277,6 +298,12 @@ pub const DIGEST: &[Key] = &[
         &PATH,
         "/etc/readyd/peer.token",
         "The bearer token for that node.",
+    ),
+    key(
+        "source_ca_file",
+        &PATH,
+        "/etc/readyd/nodes.pem",
+        "With https: the authorities that are believed. Default: this system's.",
     ),
     key(
         "stale_after",

@@ -107,6 +107,7 @@ pub fn stage(snapshot: Snapshot) -> Stage {
                 rejected: vec![(2, Reject::NotJson)],
             })
         }),
+        listen_troubles: Arc::new(|_| true),
     };
     Stage { parts, asked }
 }
