@@ -10,7 +10,10 @@ use serde_json::Value;
 use super::Outcome;
 use super::arguments::{History, Place};
 use super::daemon::{Daemon, encoded};
-use super::table::{columns, cut, fitted, width};
+use super::moment::Moments;
+use super::screen;
+use super::sheet::{Sheet, Span, Tone};
+use super::table::{Column, Fit, Table};
 use super::view::{check_name, items, text};
 use crate::config::units::write_span;
 use crate::history::{Segment, Status, cells};
@@ -20,9 +23,6 @@ use crate::words::Wall;
 const STRIP: usize = 40;
 /// Changes that are shown.
 const CHANGES: usize = 10;
-/// The columns that give way: who, and why.
-const WHO: usize = 0;
-const WHY: usize = 3;
 
 pub fn run(place: &Place, options: &History, as_json: bool) -> Outcome {
     let daemon = Daemon::find(place)?;
@@ -41,7 +41,9 @@ pub fn run(place: &Place, options: &History, as_json: bool) -> Outcome {
     if as_json {
         println!("{history:#}");
     } else {
-        print!("{}", drawn(&history, &options.span, width(), glyphs()));
+        let screen = screen::stdout();
+        let sheet = drawn(&history, &options.span, screen.width(), &screen::moments(), glyphs());
+        print!("{}", sheet.text(screen.coloured));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -63,52 +65,55 @@ fn glyphs() -> Glyphs {
     }
 }
 
-fn drawn(history: &Value, span: &str, width: Option<usize>, glyphs: Glyphs) -> String {
-    let mut out = format!("{span} until {}\n", text(&history["until"]));
+fn drawn(history: &Value, span: &str, width: Option<usize>, moments: &Moments, glyphs: Glyphs) -> Sheet {
+    let mut sheet = Sheet::new(width);
+    let until = moments.time(&text(&history["until"]));
+    sheet.line([Span::new(format!("{span} until {until}"), Tone::Strong)]);
     if let Some(began) = history["truncated_before"].as_str() {
-        out.push_str(&format!("nothing is known of before {began}\n"));
+        sheet.line([format!("nothing is known of before {}", moments.time(began)).into()]);
     }
-    out.push('\n');
-    let subjects: Vec<&Value> = items(&history["subjects"]).collect();
-    let head = ["WHO", "UPTIME", "OUTAGES", "DETECT", "RECOVER", "FLAPS", "BUDGET"];
-    let mut rows = vec![head.map(String::from).to_vec()];
-    rows.extend(subjects.iter().map(|subject| figures(subject)));
-    let mut lines = fitted(rows, WHO, width.map(|width| width.min(80)));
-    let table: Vec<String> = lines.lines().map(str::to_owned).collect();
-    lines.clear();
-    for (nth, line) in table.iter().enumerate() {
-        lines.push_str(&format!("{line}\n"));
-        if let Some(subject) = nth.checked_sub(1).and_then(|nth| subjects.get(nth)) {
-            lines.push_str(&format!("  {}\n", strip(&subject["segments"], glyphs)));
-        }
+    sheet.gap();
+    let mut table = Table::new([
+        Column::new("WHO", Fit::Cut),
+        Column::number("UPTIME", Fit::Kept),
+        Column::number("OUTAGES", Fit::Kept),
+        Column::number("DETECT", Fit::Dropped),
+        Column::number("RECOVER", Fit::Dropped),
+        Column::number("FLAPS", Fit::Dropped),
+        Column::new("BUDGET", Fit::Kept),
+    ]);
+    for subject in items(&history["subjects"]) {
+        table.row(figures(subject));
+        table.beneath(strip(&subject["segments"], glyphs).into());
     }
-    out.push_str(&lines);
-    out.push_str(&legend(glyphs));
-    out.push_str(&changes(&history["transitions"], width));
-    out
+    table.draw(&mut sheet);
+    sheet.gap();
+    sheet.line([Span::new(legend(glyphs), Tone::Faint)]);
+    changes(&mut sheet, &history["transitions"], moments);
+    sheet
 }
 
-fn figures(subject: &Value) -> Vec<String> {
+fn figures(subject: &Value) -> [Span; 7] {
     let mean = |spread: &Value| match spread["mean_sec"].as_f64() {
         Some(seconds) => write_span(Duration::try_from_secs_f64(seconds).unwrap_or_default()),
         None => "-".to_owned(),
     };
-    vec![
-        who(subject),
-        subject["uptime"].as_f64().map_or("-".to_owned(), percent),
-        subject["outages"].to_string(),
-        mean(&subject["time_to_detect"]),
-        mean(&subject["time_to_recover"]),
-        subject["flaps"].to_string(),
+    [
+        Span::new(who(subject), Tone::Strong),
+        subject["uptime"].as_f64().map_or("-".to_owned(), percent).into(),
+        subject["outages"].to_string().into(),
+        mean(&subject["time_to_detect"]).into(),
+        mean(&subject["time_to_recover"]).into(),
+        subject["flaps"].to_string().into(),
         budget(&subject["budget"]),
     ]
 }
 
-fn budget(budget: &Value) -> String {
+fn budget(budget: &Value) -> Span {
     match budget["remaining"].as_f64() {
-        None => "-".to_owned(),
-        Some(left) if left < 0.0 => format!("{:.0}% over", -left * 100.0),
-        Some(left) => format!("{:.0}% left", left * 100.0),
+        None => "-".into(),
+        Some(left) if left < 0.0 => Span::new(format!("{:.0}% over", -left * 100.0), Tone::Bad),
+        Some(left) => format!("{:.0}% left", left * 100.0).into(),
     }
 }
 
@@ -142,29 +147,32 @@ fn strip(segments: &Value, glyphs: Glyphs) -> String {
 fn legend(glyphs: Glyphs) -> String {
     let [ok, degraded, down, unknown, starting, out, _, not_watched] = glyphs;
     format!(
-        "\n{ok} ok  {degraded} degraded  {down} down  {unknown} unknown  {starting} starting  {out} out  {not_watched} not watched\n"
+        "{ok} ok  {degraded} degraded  {down} down  {unknown} unknown  {starting} starting  {out} out  {not_watched} not watched"
     )
 }
 
-fn changes(transitions: &Value, width: Option<usize>) -> String {
-    let transitions: Vec<&Value> = items(transitions).collect();
-    if transitions.is_empty() {
-        return "\nno changes\n".to_owned();
+fn changes(sheet: &mut Sheet, transitions: &Value, moments: &Moments) {
+    sheet.gap();
+    let mut table = Table::new([
+        Column::new("AT", Fit::Kept),
+        Column::new("WHO", Fit::Cut),
+        Column::new("CHANGE", Fit::Kept),
+        Column::new("WHY", Fit::Cut),
+    ]);
+    let mut is_empty = true;
+    for change in items(transitions) {
+        is_empty = false;
+        table.row([
+            moments.time(&text(&change["at"])).into(),
+            who(change).into(),
+            format!("{} > {}", text(&change["from"]), text(&change["to"])).into(),
+            text(&change["summary"]).into(),
+        ]);
     }
-    let mut rows = vec![["AT", "WHO", "CHANGE", "WHY"].map(String::from).to_vec()];
-    rows.extend(transitions.iter().map(|change| {
-        vec![
-            text(&change["at"]),
-            cut(&who(change), 24),
-            format!("{} > {}", text(&change["from"]), text(&change["to"])),
-            text(&change["summary"]),
-        ]
-    }));
-    let table = match width {
-        Some(_) => fitted(rows, WHY, width),
-        None => columns(&rows),
-    };
-    format!("\n{table}")
+    match is_empty {
+        true => sheet.line(["no changes".into()]),
+        false => table.draw(sheet),
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Rows and columns, fitted to the columns of a terminal. Pure.
 
+use std::collections::BTreeMap;
+
 use super::sheet::{Sheet, Span, Tone, columns as columns_of};
 
 /// Between two columns.
@@ -31,6 +33,8 @@ pub struct Column {
 pub struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<Span>>,
+    /// A line below a row, by the row's number.
+    beneath: BTreeMap<usize, Span>,
 }
 
 impl Column {
@@ -52,11 +56,19 @@ impl Table {
         Table {
             columns: columns.to_vec(),
             rows: Vec::new(),
+            beneath: BTreeMap::new(),
         }
     }
 
     pub fn row<const N: usize>(&mut self, cells: [Span; N]) {
         self.rows.push(cells.to_vec());
+    }
+
+    /// A line of its own below the last row.
+    pub fn beneath(&mut self, line: Span) {
+        if let Some(row) = self.rows.len().checked_sub(1) {
+            self.beneath.insert(row, line);
+        }
     }
 
     /// Adds the head and all rows to the sheet.
@@ -67,7 +79,8 @@ impl Table {
         };
         let head = self.columns.iter().map(|column| Span::new(column.head, Tone::Faint));
         self.rows.insert(0, head.collect());
-        for row in self.rows {
+        // The head is the first of them.
+        for (nth, row) in self.rows.into_iter().enumerate() {
             let mut spans: Vec<Span> = Vec::new();
             for ((column, mut cell), width) in self.columns.iter().zip(row).zip(&widths) {
                 cell.cut(*width);
@@ -83,6 +96,9 @@ impl Table {
                 spans.pop();
             }
             sheet.line(spans);
+            if let Some(line) = nth.checked_sub(1).and_then(|row| self.beneath.remove(&row)) {
+                sheet.line(["  ".into(), line]);
+            }
         }
     }
 

@@ -94,7 +94,8 @@ fn describe(surface: Surface) -> Value {
         }}],
         "tags": [
             {"name": "verdict", "description": "For load balancers, orchestrators and supervisors."},
-            {"name": "detail", "description": "For people and programs that want to know why."},
+            {"name": "detail", "description": "For programs, and people, that want to know why."},
+            {"name": "people", "description": "For people."},
             {"name": "operation", "description": "On `control.sock` alone."},
         ],
         "paths": paths,

@@ -35,49 +35,57 @@ fn answer() -> Value {
 
 #[test]
 fn a_history_fits_eighty_columns_of_a_terminal() {
-    let drawn = drawn(&answer(), "40m", Some(80), BLOCKS);
+    let drawn = drawn(&answer(), "40m", Some(80), &moments(), BLOCKS).text(false);
     assert!(drawn.lines().all(|line| line.chars().count() <= 80), "{drawn}");
     expect![[r#"
-        40m until 2026-11-20T07:40:00Z
-        nothing is known of before 2026-11-20T07:01:00Z
+        40m until 07:40
+        nothing is known of before 07:01
 
-        WHO                           UPTIME   OUTAGES  DETECT  RECOVER  FLAPS  BUDGET
-        node                          99.99%   1        2 min   2 min    2      -
+        WHO                            UPTIME  OUTAGES  DETECT  RECOVER  FLAPS  BUDGET
+        node                           99.99%        1   2 min    2 min      2  -
           ·███████████████████▁███████████████████
-        acme                          -        1        -       -        2      46% left
+        acme                                -        1       -        -      2  46% left
           ░░▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▄▄▄▄▄▄▄▄▄▄
-        gateway@a-tenant-with-a-nam…  100.00%  1        -       -        2      50% over
+        gateway@a-tenant-with-a-nam…  100.00%        1       -        -      2  50% over
           ????????????????????????????????????????
 
         █ ok  ▄ degraded  ▁ down  ? unknown  ░ starting  ▒ out  · not watched
 
-        AT                    WHO           CHANGE     WHY
-        2026-11-20T07:21:00Z  gateway@acme  down > ok  it answers again, and in good ti…
-        2026-11-20T07:20:00Z  node          ok > down
+        AT     WHO           CHANGE     WHY
+        07:21  gateway@acme  down > ok  it answers again, and in good time, as it did b…
+        07:20  node          ok > down  
     "#]]
     .assert_eq(&drawn);
 }
 
 #[test]
 fn without_utf8_it_is_drawn_in_ascii_and_where_no_terminal_reads_nothing_is_cut() {
-    let drawn = drawn(&answer(), "40m", None, ASCII);
+    let drawn = drawn(&answer(), "40m", None, &moments(), ASCII).text(false);
     assert!(drawn.is_ascii(), "{drawn}");
     expect![[r#"
-        40m until 2026-11-20T07:40:00Z
-        nothing is known of before 2026-11-20T07:01:00Z
+        40m until 07:40
+        nothing is known of before 07:01
 
-        WHO                                                                        UPTIME   OUTAGES  DETECT  RECOVER  FLAPS  BUDGET
-        node                                                                       99.99%   1        2 min   2 min    2      -
+        WHO                                                                         UPTIME  OUTAGES  DETECT  RECOVER  FLAPS  BUDGET
+        node                                                                        99.99%        1   2 min    2 min      2  -
           .###################_###################
-        acme                                                                       -        1        -       -        2      46% left
+        acme                                                                             -        1       -        -      2  46% left
           ::============================++++++++++
-        gateway@a-tenant-with-a-name-of-sixty-four-characters-as-long-as-they-may  100.00%  1        -       -        2      50% over
+        gateway@a-tenant-with-a-name-of-sixty-four-characters-as-long-as-they-may  100.00%        1       -        -      2  50% over
           ????????????????????????????????????????
 
         # ok  + degraded  _ down  ? unknown  : starting  = out  . not watched
 
-        AT                    WHO           CHANGE     WHY
-        2026-11-20T07:21:00Z  gateway@acme  down > ok  it answers again, and in good time, as it did before all of this
-        2026-11-20T07:20:00Z  node          ok > down
+        AT     WHO           CHANGE     WHY
+        07:21  gateway@acme  down > ok  it answers again, and in good time, as it did before all of this
+        07:20  node          ok > down  
     "#]].assert_eq(&drawn);
+}
+
+fn moments() -> Moments {
+    Moments {
+        now: Wall::parse_rfc3339("2026-11-20T07:43:10Z").unwrap(),
+        offset: |_| 0,
+        relative: true,
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Schemas, parameters};
 use crate::digest::answer;
 use crate::history;
-use crate::http::accept::{Form, TEXT};
+use crate::http::accept::{Form, HTML, TEXT};
 use crate::http::reply::JSON;
 use crate::http::route::Route;
 use crate::http::{body, control, forms, metrics, site};
@@ -126,6 +126,7 @@ impl Operation {
 pub(super) fn of(route: &Route<'_>, pattern: &'static str, schemas: &mut Schemas) -> Operation {
     match route {
         Route::Ready { .. } => ready(pattern, schemas),
+        Route::Page { .. } => page(pattern),
         Route::Livez => Operation::new("livez", "verdict", "Whether the main loop turns")
             .answer(200, Answer::of("It does.", TEXT, line()))
             .answer(503, Answer::of("It has not for 10 s: restart readyd.", TEXT, line())),
@@ -186,7 +187,7 @@ fn ready(pattern: &'static str, schemas: &mut Schemas) -> Operation {
                 let whole = schemas.sent::<body::ReadyBody<'_>>();
                 json!({"anyOf": [whole, schemas.sent::<site::BareBody>()]})
             }
-            Form::Text => line(),
+            Form::Text | Form::Html => line(),
             Form::HealthJson => schemas.sent::<forms::Health<'_>>(),
         };
         (form.content_type(), schema)
@@ -208,6 +209,21 @@ fn ready(pattern: &'static str, schemas: &mut Schemas) -> Operation {
     } else {
         operation
     }
+}
+
+fn page(pattern: &'static str) -> Operation {
+    let described = match pattern {
+        "/" => Operation::new("page", "people", "The status page of this node"),
+        _ => Operation::new("pageOfTenant", "people", "The status page of a tenant").answer(
+            404,
+            Answer::of("There is no such tenant; a page that says so.", HTML, line()),
+        ),
+    };
+    described
+        .says("Self-contained, and kept fresh over `/v1/stream`. 200 whatever the verdict is.")
+        .query(parameters::range())
+        .query(parameters::exclude())
+        .answer(200, Answer::of("A page for people.", HTML, line()))
 }
 
 fn check(pattern: &'static str, schemas: &mut Schemas) -> Operation {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::digest::answer::Query;
 use crate::http::exclude;
+use crate::http::page::timeline::Range;
 use crate::http::site::HistoryQuery;
 
 const TENANT: &str = "^[a-z0-9][a-z0-9._-]{0,63}$";
@@ -67,6 +68,16 @@ pub(super) fn span() -> Value {
         "span",
         "How far back from now: one minute to 90 days, as `24h` or `7d`.",
         json!({"type": "string", "pattern": "^[1-9][0-9]{0,3}(m|h|d)$", "default": "24h"}),
+    )
+}
+
+pub(super) fn range() -> Value {
+    let known = Range::ALL.map(Range::as_str);
+    let schema = json!({"type": "string", "default": Range::default().as_str(), "examples": known});
+    query(
+        "range",
+        "How far back timelines reach: 24h, 7d or 90d; anything else is a day.",
+        schema,
     )
 }
 
