@@ -5,7 +5,7 @@ export CARGO_INCREMENTAL ?= 0
 # Specs wait more than they work: one that watches for ten minutes is not to hold up the others.
 export RUST_TEST_THREADS ?= 3
 
-.PHONY: help run test lint specs peers bench tools peer-tools fmt clean-peers
+.PHONY: help run test lint specs peers bench deb tools peer-tools fmt clean-peers
 
 help:
 	@echo "make run     build readyd, serve with the embedded default, print what to try"
@@ -14,6 +14,7 @@ help:
 	@echo "make specs   the specs that need nothing but this repository"
 	@echo "make peers   the specs with real peers: OpenClaw, Prometheus, HAProxy"
 	@echo "make bench   ingest beside a JSON parser; what links and a whole tenant cost beside the openclaw command"
+	@echo "make deb     a Debian package, in target/debian"
 	@echo "make fmt     format the tree"
 
 run:
@@ -36,6 +37,10 @@ peers: tools
 
 bench: tools
 	$(CARGO) bench --locked --bench ingest --bench link_cost --bench tenant_cost
+
+deb:
+	$(CARGO) build --locked --release --bin readyd
+	scripts/deb.sh target/release/readyd target/debian
 
 tools:
 	scripts/tools.sh

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::values;
+use crate::install::layout::{Prefix, Supervisor};
 
 /// One honest health answer for hosts that run OpenClaw gateways.
 #[derive(Debug, Parser)]
@@ -44,7 +45,7 @@ pub struct Place {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Watch this host and serve the answer
-    Serve,
+    Serve(Serve),
     /// Ask everything once, in this process, and say the verdict with the exit code (0/1/2/3)
     ///
     /// Left out is what only a running daemon knows: webhook failures (probe webhook-digest), its own store
@@ -61,6 +62,8 @@ pub enum Command {
     Emit(Emit),
     /// Explain one check: evidence, history, cause, what to do
     Explain(Explain),
+    /// Show uptime, outages and changes of the node and its tenants over a time
+    History(History),
     /// Walk a tenant's layers in the order of triage, and say where to look first (exit code as `check`)
     ///
     /// Directory drift, version skew, probes, tokens, then everything else, as the running daemon sees them. The
@@ -94,6 +97,13 @@ pub enum Command {
     Skills(Skills),
     /// Run a daemon in a temporary directory, with a day of webhook trouble
     Demo(Demo),
+    /// Put readyd on this host: program, unit, configuration, manual pages, after showing what would change
+    ///
+    /// Only what readyd wrote itself, and nobody changed since, is ever replaced. A second run changes nothing. Exits with 0; 1 when
+    /// it failed or was refused; 64 when nobody could be asked (say --yes).
+    Install(Install),
+    /// Take back what `readyd install` wrote; configuration and state stay
+    Uninstall(Uninstall),
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write one per command into a directory
@@ -101,6 +111,13 @@ pub enum Command {
         #[arg(value_name = "DIRECTORY")]
         directory: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Log to this file instead of standard error; one that was renamed or removed is made anew at the next line
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -219,6 +236,19 @@ pub struct Explain {
     /// A check such as `disk` or `doctor@acme`
     #[arg(value_name = "CHECK[@TENANT]")]
     pub check: String,
+}
+
+#[derive(Debug, Args)]
+pub struct History {
+    /// This tenant and its checks
+    #[arg(value_name = "TENANT")]
+    pub tenant: Option<String>,
+    /// Only this check
+    #[arg(long, value_name = "CHECK")]
+    pub check: Option<String>,
+    /// How far back, at most 90d
+    #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = values::span)]
+    pub span: String,
 }
 
 #[derive(Debug, Args)]
@@ -384,6 +414,44 @@ pub enum Skills {
         #[arg(value_name = "TENANT")]
         tenant: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Install {
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Debug, Args)]
+pub struct Uninstall {
+    #[command(flatten)]
+    pub target: Target,
+    /// Remove the configuration file and readyd's state as well
+    #[arg(long)]
+    pub purge: bool,
+}
+
+/// Which host, and how it is asked for.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// Where programs and pages go: DIR/bin, DIR/share
+    #[arg(long, value_name = "DIR", default_value = "/usr/local", value_parser = Prefix::parse)]
+    pub prefix: Prefix,
+    /// Write below this directory, as if it were / (to make an image)
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Who starts readyd [default: launchd on macOS, systemd elsewhere]
+    #[arg(long, value_enum)]
+    pub supervisor: Option<Supervisor>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Run what makes it take effect as well (it is named otherwise)
+    #[arg(long, conflicts_with_all = ["root", "dry_run"])]
+    pub now: bool,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use crate::config::load::{self, Loaded, Options};
 use crate::config::{schema, show};
+use crate::http::pair::Pair;
+use crate::http::token::TokenFile;
 use crate::probe::declaration::Asks;
 use crate::probe::runner;
 use crate::words::text::counted;
@@ -77,6 +79,17 @@ fn check(place: &Place, as_json: bool) -> Outcome {
     report.warnings.extend(not_startable(&config));
     let tenants = counted(config.tenants.len(), "tenant");
     let checks = counted(report.checks.len(), "check");
+    // Files that the daemon alone need be able to read, and that nobody but `check` asks for here.
+    match config.tls.as_ref().map(Pair::read) {
+        Some(Ok(pair)) => report.warnings.extend(pair.remarks(clock::wall())),
+        Some(Err(why)) => report.errors.push(why),
+        None => {}
+    }
+    if !config.listen.ip().is_loopback() {
+        let mut token = TokenFile::default();
+        let refused = token.refresh(config.token_file.as_deref()).err();
+        report.warnings.extend(refused.or_else(|| token.remark()));
+    }
     if as_json {
         let checks: Vec<Value> = report
             .checks

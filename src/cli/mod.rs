@@ -19,6 +19,8 @@ mod emit;
 mod explain;
 mod generate;
 mod help;
+mod history;
+mod install;
 mod lock;
 mod manual;
 mod moment;
@@ -86,13 +88,16 @@ pub fn run() -> ExitCode {
 fn json_has_a_use(arguments: Arguments) -> Result<Arguments, clap::Error> {
     let instead = match &arguments.command {
         _ if !arguments.json => return Ok(arguments),
-        Command::Serve => "`serve` answers over HTTP, in JSON",
+        Command::Serve(_) => "`serve` answers over HTTP, in JSON",
         Command::Status(Status { watch: true, .. }) | Command::Digest(Digest { watch: true, .. }) => {
             "`--watch` draws for people: leave one of them out; /v1/stream has each change in JSON"
         }
-        Command::Demo(_) | Command::Completions { .. } | Command::Man { .. } | Command::Lock(Lock::Write(_)) => {
-            "this command prints only text"
-        }
+        Command::Demo(_)
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Lock(Lock::Write(_))
+        | Command::Install(_)
+        | Command::Uninstall(_) => "this command prints only text",
         _ => return Ok(arguments),
     };
     Err(Arguments::command().error(
@@ -133,13 +138,14 @@ fn dispatch(arguments: Arguments) -> Outcome {
     } = arguments;
     screen::choose(colour);
     match command {
-        Command::Serve => serve::run(&place),
+        Command::Serve(options) => serve::run(&place, &options),
         Command::Check(options) => check::run(&place, &options),
         Command::Status(options) => status::run(&place, &options, json),
         Command::Why(options) => why::run(&place, &options, json),
         Command::Digest(options) => digest::run(&place, &options, json),
         Command::Emit(options) => emit::run(&place, &options),
         Command::Explain(options) => explain::run(&place, &options, json),
+        Command::History(options) => history::run(&place, &options, json),
         Command::Triage(options) => triage::run(&place, &options, json),
         Command::Simulate(options) => explain::simulate(&place, &options, json),
         Command::Probe(command) => probe::run(&place, &command, json),
@@ -152,6 +158,8 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Bundle(options) => bundle::run(&place, &options),
         Command::Skills(command) => skills::run(&place, &command, json),
         Command::Demo(options) => demo::run(&options),
+        Command::Install(options) => install::install(&options),
+        Command::Uninstall(options) => install::uninstall(&options),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { directory } => generate::man(directory.as_deref()),
     }

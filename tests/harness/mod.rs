@@ -1,6 +1,7 @@
 //! A real readyd in a directory of its own, and a bounded way to wait for what it should come to say.
 #![allow(dead_code, reason = "each test program uses its own part of the harness")]
 
+pub mod authority;
 pub mod backend;
 pub mod cost;
 pub mod gateway;
