@@ -95,7 +95,7 @@ pub enum Command {
     /// Record the skills of a tenant as they are, or compare them with what was recorded
     #[command(subcommand)]
     Skills(Skills),
-    /// Run a daemon in a temporary directory with a day of webhook trouble
+    /// Run a daemon in a temporary directory, with a day of webhook trouble
     Demo(Demo),
     /// Put readyd on this host: program, unit, configuration, manual pages, after showing what would change
     ///

@@ -4,6 +4,7 @@ use clap::builder::{StyledStr, Styles};
 use clap::{Command, CommandFactory as _};
 
 use super::arguments::Arguments;
+use super::sheet::cut;
 
 /// By what one wants. A command that stands nowhere comes under the last head.
 const GROUPS: [(&str, &[&str]); 5] = [
@@ -106,11 +107,11 @@ fn grouped(command: &Command) -> Vec<(&'static str, Vec<&Command>)> {
 }
 
 /// The first clause, where all of it is too long for a line.
-fn short(about: &str) -> &str {
+fn short(about: &str) -> String {
     let ends = about
         .find([',', '(', ':'])
         .filter(|_| about.chars().count() > ABOUT_WIDTH);
-    about[..ends.unwrap_or(about.len())].trim_end()
+    cut(about[..ends.unwrap_or(about.len())].trim_end(), ABOUT_WIDTH)
 }
 
 #[cfg(test)]

@@ -178,7 +178,10 @@ fn page(command: &Command, words: &[&str]) -> io::Result<Vec<u8>> {
 /// clap_mangen breaks the line before and after an empty one, which breaks it anyhow; `mandoc -T lint` finds fault with that.
 fn without_idle_breaks(page: Vec<u8>) -> Vec<u8> {
     match String::from_utf8(page) {
-        Ok(text) => text.replace(".br\n\n.br\n", ".sp\n").into_bytes(),
+        Ok(text) => text
+            .replace("\n.br\n\n", "\n\n")
+            .replace("\n\n.br\n", "\n.sp\n")
+            .into_bytes(),
         Err(bytes) => bytes.into_bytes(),
     }
 }
