@@ -17,6 +17,16 @@ pub struct Arguments {
     /// Print JSON, for machines to read
     #[arg(long, global = true)]
     pub json: bool,
+    /// When to colour what is printed
+    #[arg(
+        long = "color",
+        alias = "colour",
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t
+    )]
+    pub colour: Colour,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -44,14 +54,16 @@ pub enum Command {
     Check(Check),
     /// Show what the running daemon says: verdict, reasons, checks
     Status(Status),
-    /// Show the last change of the verdict and the findings that made it
-    Why,
+    /// Show why it is so: the last change of the verdict, and what made it
+    Why(Why),
     /// Show webhook failures by endpoint and family
     Digest(Digest),
     /// Report webhook deliveries, one by flags or many as NDJSON on standard input
     Emit(Emit),
     /// Explain one check: evidence, history, cause, what to do
     Explain(Explain),
+    /// Show uptime, outages and changes of the node and its tenants over a time
+    History(History),
     /// Walk a tenant's layers in the order of triage, and say where to look first (exit code as `check`)
     ///
     /// Directory drift, version skew, probes, tokens, then everything else, as the running daemon sees them. The
@@ -109,6 +121,15 @@ pub struct Serve {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// Where a terminal reads it, and the environment does not say otherwise
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     #[default]
     Text,
@@ -138,14 +159,30 @@ pub struct Check {
 #[derive(Debug, Args)]
 pub struct Status {
     /// Only this tenant
-    #[arg(value_name = "TENANT")]
+    #[arg(value_name = "TENANT", conflicts_with = "of")]
     pub tenant: Option<String>,
+    /// The same
+    #[arg(id = "of", long = "tenant", value_name = "TENANT")]
+    pub of: Option<String>,
     /// Show every check, not only those that are not ok
     #[arg(long, short)]
     pub all: bool,
     /// Stay, and redraw as things change
     #[arg(long, short)]
     pub watch: bool,
+}
+
+impl Status {
+    pub fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref().or(self.of.as_deref())
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Why {
+    /// Why this tenant is what it is
+    #[arg(value_name = "TENANT")]
+    pub tenant: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -158,6 +195,9 @@ pub struct Digest {
     /// Rows at most
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub limit: u16,
+    /// Stay, and redraw as things change
+    #[arg(long, short)]
+    pub watch: bool,
 }
 
 #[derive(Debug, Args)]
@@ -196,6 +236,19 @@ pub struct Explain {
     /// A check such as `disk` or `doctor@acme`
     #[arg(value_name = "CHECK[@TENANT]")]
     pub check: String,
+}
+
+#[derive(Debug, Args)]
+pub struct History {
+    /// This tenant and its checks
+    #[arg(value_name = "TENANT")]
+    pub tenant: Option<String>,
+    /// Only this check
+    #[arg(long, value_name = "CHECK")]
+    pub check: Option<String>,
+    /// How far back, at most 90d
+    #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = values::span)]
+    pub span: String,
 }
 
 #[derive(Debug, Args)]

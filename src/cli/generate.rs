@@ -1,4 +1,5 @@
 //! Shell: completions and manual pages, made from the arguments themselves.
+#![expect(clippy::disallowed_methods, reason = "shell: writes manual pages")]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -8,8 +9,10 @@ use clap::CommandFactory as _;
 
 use super::Outcome;
 use super::arguments::Arguments;
+use super::manual;
 use crate::install::layout::Page;
 
+/// Of the command line's words. What a daemon knows (tenants, checks) is not completed: clap's engine for that is not stable.
 pub fn completions(shell: clap_complete::Shell) -> Outcome {
     print!("{}", script(shell));
     Ok(ExitCode::SUCCESS)
@@ -37,17 +40,9 @@ pub fn pages() -> anyhow::Result<Vec<Page>> {
             text: script(shell),
         })
         .collect();
-    // As `clap_mangen::generate_to` does, into memory.
-    let mut whole = Arguments::command().disable_help_subcommand(true);
-    whole.build();
-    let mut commands = vec![whole];
-    while let Some(command) = commands.pop() {
-        commands.extend(command.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned());
-        let man = clap_mangen::Man::new(command);
-        let mut page = Vec::new();
-        man.render(&mut page)?;
+    for (name, page) in manual::pages(Arguments::command())? {
         pages.push(Page {
-            below_share: Path::new("man/man1").join(man.get_filename()),
+            below_share: Path::new("man/man1").join(name),
             text: String::from_utf8_lossy(&page).into_owned(),
         });
     }
@@ -57,14 +52,14 @@ pub fn pages() -> anyhow::Result<Vec<Page>> {
 
 /// One page on standard output, or `readyd.1`, `readyd-serve.1`, … in a directory.
 pub fn man(directory: Option<&Path>) -> Outcome {
-    match directory {
-        None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Arguments::command()).render(&mut page)?;
-            print!("{}", String::from_utf8_lossy(&page));
-        }
-        Some(directory) => clap_mangen::generate_to(Arguments::command(), directory)
-            .with_context(|| format!("{}: manual pages cannot be written there", directory.display()))?,
+    let Some(directory) = directory else {
+        let page = manual::first(Arguments::command())?;
+        print!("{}", String::from_utf8_lossy(&page));
+        return Ok(ExitCode::SUCCESS);
+    };
+    for (name, page) in manual::pages(Arguments::command())? {
+        let path = directory.join(name);
+        std::fs::write(&path, page).with_context(|| format!("{}: cannot be written", path.display()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,6 +13,7 @@
 )]
 
 mod file_events;
+mod histories;
 mod inbox;
 mod journal;
 mod limits;

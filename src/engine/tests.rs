@@ -1,5 +1,6 @@
 //! The engine as timelines: a world in virtual time that answers its orders and keeps what it hands over.
 
+mod alive;
 mod explained;
 mod histories;
 mod operations;

@@ -1,5 +1,5 @@
 //! readyd beside the programs it lives with: a real OpenClaw, Prometheus, Grafana's types, HAProxy, nginx, systemd's own
-//! checks, Kubernetes' schemas, and Nagios' plugins.
+//! checks, Kubernetes' schemas, Nagios' plugins, and a browser.
 //!
 //! `scripts/tools.sh` installs them. Under `CI=true` a missing one fails; elsewhere the spec says that it
 //! was left out.
@@ -16,7 +16,9 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod access;
 mod balancer;
+mod conventions;
 mod dashboards;
 mod debian;
 mod deploy;
@@ -28,7 +30,9 @@ mod known_good;
 mod link;
 mod nagios;
 mod network;
+mod openapi;
 mod openclaw;
+mod page;
 mod plugin;
 mod policy;
 mod prometheus;

@@ -13,6 +13,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod access;
 mod article;
 mod bad_host;
 mod command_line;
@@ -21,6 +22,7 @@ mod ending;
 mod exactly_once;
 mod first_minute;
 mod fragments;
+mod history;
 mod hostile_sockets;
 mod install;
 mod link_cost;
@@ -39,6 +41,8 @@ mod secrets;
 mod shape;
 mod skills;
 mod supervised;
+mod terminal;
+mod threats;
 mod tokens;
 mod triage;
 mod two_nodes;
