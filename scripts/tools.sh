@@ -20,7 +20,7 @@ quiet_install() {
   [ -z "$made" ] || rm -f "$policy"
 }
 
-# What the tests start, and the Debian package that has it: one a line, by the paths or names it may have.
+# What the tests start (and the fuzzer is built with), and the Debian package that has it: one a line, by the paths or names it may have.
 programs() {
   cat <<'TABLE'
 promtool                                   prometheus
@@ -40,6 +40,7 @@ strip                                      binutils
 mmdebstrap                                 mmdebstrap
 lintian                                    lintian
 /usr/sbin/logrotate|logrotate              logrotate
+g++|clang++|c++                            g++
 TABLE
 }
 
