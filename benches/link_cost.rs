@@ -62,7 +62,8 @@ fn one_link_to_a_real_gateway(watched: Duration) {
 }
 
 fn links_to_the_most_tenants(watched: Duration) {
-    let (beside, _token) = many_links();
+    let links = many_links();
+    let beside = &links.beside;
     let percent = beside.added_cpu(watched) * 100.0 / watched.as_secs_f64();
     println!("{LINKS} links: {percent:.2} % of a core more (target < {CORE_PERCENT_MAX})");
     println!("{LINKS} links: {:.1} MiB more (target < {MIB_MAX})", beside.added_mib());
