@@ -15,7 +15,7 @@ help:
 	@echo "make lint    rustfmt, clippy -D warnings, cargo deny"
 	@echo "make specs   the specs that need nothing but this repository"
 	@echo "make peers   the specs with real peers: OpenClaw, Prometheus, HAProxy"
-	@echo "make bench   ingest beside a JSON parser; what links and a whole tenant cost beside the openclaw command"
+	@echo "make bench   one table of ratios beside real peers (BENCH=ready,ingest: parts of it; BENCH_ROUNDS=5)"
 	@echo "make deb     a Debian package, in target/debian"
 	@echo "make simulate SEED=7        tell one history of the decider step by step"
 	@echo "make simulate HISTORIES=N   look for a history that breaks a rule; RULE=... for one rule alone"
@@ -41,8 +41,9 @@ specs:
 peers: tools
 	$(CARGO) test --locked --test peers
 
-bench: tools
-	$(CARGO) bench --locked --bench ingest --bench link_cost --bench tenant_cost
+bench:
+	scripts/tools.sh bench
+	$(CARGO) bench --locked --bench table
 
 deb:
 	$(CARGO) build --locked --release --bin readyd

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the tests need, where it can: Debian packages as root, npm packages into target/.
-# What is missing elsewhere is named; under CI=true that is a failure.
+# What is missing elsewhere is named; under CI=true that is a failure. `tools.sh bench`: what `make bench` measures beside as well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+for=${1:-test}
 missing=()
 want() { command -v "$1" >/dev/null 2>&1; }
 
@@ -41,6 +42,13 @@ mmdebstrap                                 mmdebstrap
 lintian                                    lintian
 /usr/sbin/logrotate|logrotate              logrotate
 g++|clang++|c++                            g++
+TABLE
+  [ "$for" != bench ] || cat <<'TABLE'
+wrk                                        wrk
+redis-server                               redis-server
+/usr/sbin/rsyslogd|rsyslogd                rsyslog
+/usr/sbin/collectd|collectd                collectd-core
+prometheus-node-exporter                   prometheus-node-exporter
 TABLE
 }
 
