@@ -1,8 +1,10 @@
 //! The ruler of ingest: doing nothing but parse the same lines on one core, by the fastest JSON crate there is.
 
+use std::time::Instant;
+
 use serde::Deserialize;
 
-use crate::rounds::thread_cpu;
+use crate::harness::cost::thread_cpu_seconds as thread_cpu;
 
 #[derive(Deserialize)]
 struct Line<'a> {
@@ -20,8 +22,15 @@ struct Line<'a> {
 
 pub const CRATES: [&str; 3] = ["serde_json", "simd-json", "sonic-rs"];
 
-/// CPU seconds of one core for all of `lines`, by each of [`CRATES`].
-pub fn cpu_seconds(lines: &[u8]) -> [f64; 3] {
+/// What all of `lines` took one of [`CRATES`], on one core.
+#[derive(Clone, Copy, Debug)]
+pub struct Took {
+    pub seconds: f64,
+    pub cpu_seconds: f64,
+}
+
+/// By each of [`CRATES`].
+pub fn took(lines: &[u8]) -> [Took; 3] {
     // It writes into what it reads.
     let mut copy = lines.to_vec();
     let mut buffers = simd_json::Buffers::new(512);
@@ -57,8 +66,11 @@ fn weight(line: &Line<'_>) -> u64 {
     texts as u64 + line.seq + u64::from(line.status) + u64::from(line.attempt)
 }
 
-fn timed(parse: impl FnOnce() -> u64) -> f64 {
-    let before = thread_cpu();
+fn timed(parse: impl FnOnce() -> u64) -> Took {
+    let (began, cpu) = (Instant::now(), thread_cpu());
     assert!(std::hint::black_box(parse()) > 0);
-    thread_cpu() - before
+    Took {
+        seconds: began.elapsed().as_secs_f64(),
+        cpu_seconds: thread_cpu() - cpu,
+    }
 }

@@ -20,12 +20,15 @@ const ACK_MAX: Duration = Duration::from_secs(300);
 pub struct Lines {
     pub bytes: Vec<u8>,
     pub count: usize,
+    /// Of each line, behind its newline: who sends is not to look for them.
+    ends: Vec<usize>,
 }
 
 impl Lines {
     /// Spread over so many tenants and, all of them together, so many endpoints.
     pub fn new(count: usize, tenants: usize, endpoints: usize) -> Lines {
         let mut bytes = Vec::with_capacity(count * 270);
+        let mut ends = Vec::with_capacity(count);
         for seq in 1..=count {
             let endpoint = seq * 7 % endpoints;
             let tenant = tenant(endpoint % tenants);
@@ -34,22 +37,19 @@ impl Lines {
                 r#"{{"tenant":"{tenant}","endpoint":"https://hooks.example.net/v1/ep-{endpoint:05}","status":503,"gateway":"gw-1","attempt":2,"latency_ms":1834,"task_id":"task-{seq:012}","request_id":"req-{seq:012}","error":"upstream connect error or disconnect before headers","seq":{seq}}}"#
             )
             .unwrap();
+            ends.push(bytes.len());
         }
-        Lines { bytes, count }
+        Lines { bytes, count, ends }
     }
 
     /// Parts of so many lines each.
     pub fn writes(&self, lines: usize) -> impl Iterator<Item = &[u8]> {
-        let mut rest = self.bytes.as_slice();
-        std::iter::from_fn(move || {
-            if rest.is_empty() {
-                return None;
-            }
-            let ends = rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-            let end = ends.map(|(at, _)| at + 1).take(lines).last().unwrap_or(rest.len());
-            let (part, after) = rest.split_at(end);
-            rest = after;
-            Some(part)
+        let mut start = 0;
+        self.ends.chunks(lines).map(move |ends| {
+            let end = *ends.last().unwrap_or(&start);
+            let part = &self.bytes[start..end];
+            start = end;
+            part
         })
     }
 }

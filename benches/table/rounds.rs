@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-
 /// What one thing came to, round by round.
 #[derive(Clone, Debug, Default)]
 pub struct Series(pub Vec<f64>);
@@ -35,10 +33,4 @@ pub fn quantile(times: &mut [Duration], share: f64) -> Duration {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
     let at = (times.len() as f64 * share) as usize;
     times[at.min(times.len() - 1)]
-}
-
-/// CPU seconds of the calling thread.
-pub fn thread_cpu() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }

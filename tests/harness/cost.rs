@@ -7,6 +7,7 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use tempfile::TempDir;
 
 use super::gateway::{Gateway, Script};
@@ -133,6 +134,16 @@ pub fn cpu_seconds(node: &Node) -> f64 {
     let (_, fields) = stat.rsplit_once(')').unwrap();
     let ticks = fields.split_whitespace().skip(11).take(2);
     ticks.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() * TICK_SECONDS
+}
+
+/// Of the calling thread, of the user and of the system.
+pub fn thread_cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap(),
+        u32::try_from(time.tv_nsec).unwrap(),
+    )
+    .as_secs_f64()
 }
 
 /// Of any process.

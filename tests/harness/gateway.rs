@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
+use super::cost::thread_cpu_seconds;
 use super::{Node, repository};
 
 /// It serves until the test program ends.
@@ -149,14 +149,15 @@ impl Line {
             return;
         };
         self.say(&mut ws, &self.script.challenge);
-        let mut counted = 0;
+        let mut counted = Duration::ZERO;
         while let Ok(message) = ws.read() {
             let Message::Text(text) = message else { continue };
             self.note(&self.heard, &text);
             let request: Value = serde_json::from_str(&text).unwrap();
             self.answer(&mut ws, &request);
-            let taken = thread_cpu_nanos();
-            self.spent.cpu_nanos.fetch_add(taken - counted, Ordering::Relaxed);
+            let taken = Duration::from_secs_f64(thread_cpu_seconds());
+            let nanos = u64::try_from((taken - counted).as_nanos()).unwrap();
+            self.spent.cpu_nanos.fetch_add(nanos, Ordering::Relaxed);
             self.spent.answers.fetch_add(1, Ordering::Relaxed);
             counted = taken;
         }
@@ -200,11 +201,6 @@ impl Line {
             list.push(text.to_owned());
         }
     }
-}
-
-fn thread_cpu_nanos() -> u64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    u64::try_from(time.tv_sec).unwrap() * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap()
 }
 
 fn walk(key: &str, value: &mut Value, change: &dyn Fn(&str, &mut Value)) {
