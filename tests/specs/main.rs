@@ -22,6 +22,7 @@ mod ending;
 mod exactly_once;
 mod first_minute;
 mod fragments;
+mod fuzz_corpus;
 mod history;
 mod hostile_sockets;
 mod install;
