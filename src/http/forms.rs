@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use actix_web::web::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::body::{self, CHECKS_MAX};
@@ -86,9 +87,11 @@ pub fn health_json(topic: &Topic<'_>) -> Bytes {
     })
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Health<'a> {
+#[schemars(rename = "Health")]
+pub(super) struct Health<'a> {
+    #[schemars(extend("enum" = ["pass", "warn", "fail"]))]
     status: &'static str,
     version: &'static str,
     release_id: &'static str,
@@ -101,14 +104,17 @@ struct Health<'a> {
     checks: BTreeMap<String, Vec<Component<'a>>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "HealthComponent")]
 struct Component<'a> {
     component_id: String,
     component_type: &'static str,
     observed_value: Level,
+    #[schemars(extend("enum" = ["pass", "warn", "fail"]))]
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     time: Option<String>,
     output: &'a str,
 }

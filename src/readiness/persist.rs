@@ -7,7 +7,7 @@
 //! | `tenant/acme` | whether it is new, what it shows | when that changes |
 //! | `operations` | maintenance and drains | when that changes |
 //! | `node` | verdict, cycles | when that changes |
-//! | `ages` | when each check was last asked and last answered | by [`Readiness::ages_state`] |
+//! | `ages` | when each check was last asked and last answered | by [`Readiness::ages_state`], and when time has changed what one counts as |
 //!
 //! What cannot be read back is as if it had not been there: that check is pending, and is asked.
 
@@ -42,14 +42,17 @@ pub(super) struct Dirty {
     later: BTreeSet<CheckId>,
     /// Removed again when a key is written anew before it was forgotten.
     forgotten: BTreeSet<String>,
+    /// Time alone has changed what checks count as, at this moment: a process that follows must not judge them at an earlier
+    /// one, or it would show for a moment what was over, and history would tell of it.
+    lived: Option<Stamp>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct NodeMemory {
+pub(super) struct NodeMemory {
     cycle: u64,
     green_cycles: u64,
-    shown: (Verdict, Phase),
-    since: Wall,
+    pub shown: (Verdict, Phase),
+    pub since: Wall,
     last_change: Option<VerdictChange>,
     /// It has left its `starting` on this boot.
     served: bool,
@@ -68,11 +71,11 @@ struct Age {
     checked: Option<Stamp>,
 }
 
-const CHECK: &str = "check/";
+pub(super) const CHECK: &str = "check/";
 const HISTORY: &str = "history/";
-const TENANT: &str = "tenant/";
+pub(super) const TENANT: &str = "tenant/";
 const OPERATIONS: &str = "operations";
-const NODE: &str = "node";
+pub(super) const NODE: &str = "node";
 const AGES: &str = "ages";
 
 impl Readiness {
@@ -87,6 +90,9 @@ impl Readiness {
             if let Some(json) = self.written(&key) {
                 state.insert(key.to_string(), Some(json));
             }
+        }
+        if let Some(json) = self.dirty.lived.take().and_then(|lived| json(&self.ages(lived))) {
+            state.insert(AGES.to_owned(), Some(json));
         }
         state
     }
@@ -111,24 +117,23 @@ impl Readiness {
             .keys
             .extend(std::mem::take(&mut self.dirty.later).into_iter().map(Key::Check));
         let mut state = self.dirty_state();
-        let ages = Ages {
-            lived: Stamp::of(self.judged_at(now), now),
-            checks: self
-                .checks
-                .iter()
-                .map(|(id, check)| {
-                    let age = Age {
-                        answered: check.memory.answered,
-                        checked: check.memory.checked,
-                    };
-                    (id.to_string(), age)
-                })
-                .collect(),
-        };
+        let ages = self.ages(Stamp::of(self.judged_at(now), now));
         if let Some(json) = json(&ages) {
             state.insert(AGES.to_owned(), Some(json));
         }
         state
+    }
+
+    fn ages(&self, lived: Stamp) -> Ages {
+        let age = |check: &Check| Age {
+            answered: check.memory.answered,
+            checked: check.memory.checked,
+        };
+        let checks = self.checks.iter();
+        Ages {
+            lived,
+            checks: checks.map(|(id, check)| (id.to_string(), age(check))).collect(),
+        }
     }
 
     /// Takes what an earlier process left, for the checks and tenants that are configured.
@@ -232,6 +237,10 @@ impl Readiness {
 }
 
 impl Dirty {
+    pub fn lived(&mut self, lived: Stamp) {
+        self.lived = Some(lived);
+    }
+
     pub fn key(&mut self, key: Key) {
         self.forgotten.remove(&key.to_string());
         self.keys.insert(key);

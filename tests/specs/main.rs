@@ -13,6 +13,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod access;
 mod article;
 mod bad_host;
 mod command_line;
@@ -21,7 +22,10 @@ mod ending;
 mod exactly_once;
 mod first_minute;
 mod fragments;
+mod fuzz_corpus;
+mod history;
 mod hostile_sockets;
+mod install;
 mod link_cost;
 mod link_events;
 mod link_markers;
@@ -39,6 +43,8 @@ mod secrets;
 mod shape;
 mod skills;
 mod supervised;
+mod terminal;
+mod threats;
 mod tokens;
 mod triage;
 mod two_nodes;

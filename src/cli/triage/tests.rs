@@ -248,6 +248,25 @@ fn a_drain_a_start_and_maintenance_are_said_although_no_check_says_them() {
 }
 
 #[test]
+fn what_is_wrong_with_asking_is_said_although_it_is_no_fault_of_the_tenant() {
+    let reasons = [
+        "probe_fault: doctor (spawn failed: openclaw: not found)",
+        "acme gateway: refused",
+    ];
+    let ready = json!({"phase": "serving", "reasons": reasons});
+    assert_eq!(
+        Walk::over("acme", &ready, checks("unknown doctor@acme"))
+            .drawn()
+            .lines()
+            .rev()
+            .nth(1),
+        Some(
+            "probe_fault: doctor (spawn failed: openclaw: not found): the same of every tenant, so mend the asking before the tenant"
+        )
+    );
+}
+
+#[test]
 fn machines_read_the_same() {
     let read = walk("down gateway@acme\n ok disk").json();
     assert_eq!(read["first"], "gateway@acme");
