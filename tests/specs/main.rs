@@ -35,6 +35,7 @@ mod lost_state;
 mod metrics;
 mod operations;
 mod operator;
+mod ratios;
 mod reload;
 mod restart;
 mod resume;
