@@ -100,6 +100,10 @@ impl Digest {
             };
             if let Some((slot, body)) = &restored {
                 self.sliding.restore(*slot, body);
+                // Its age was told by the wall clock, once: from now on this boot's own clock tells it.
+                if body.boot != self.settings.boot {
+                    moved.push(*slot);
+                }
             }
             let slot = restored.map(|(slot, _)| slot);
             if slot != Some(stored_as) {
@@ -107,7 +111,8 @@ impl Digest {
                 moved.push(stored_as);
             }
         }
-        // Both ends of a move are written over with the next checkpoint, or they would count twice.
+        // Both ends of a move are written over with the next checkpoint, or they would count twice; so is what another boot
+        // has written.
         for slot in moved {
             if self.sliding.holds(slot) {
                 self.sliding.mark_dirty(slot);

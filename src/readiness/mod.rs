@@ -179,6 +179,8 @@ impl Readiness {
             readiness.restore(now, restored, same_boot);
         }
         readiness.settle(now);
+        // What the process before had lived through is written already.
+        readiness.dirty.has_lived();
         readiness
     }
 

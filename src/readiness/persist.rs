@@ -241,6 +241,11 @@ impl Dirty {
         self.lived = Some(lived);
     }
 
+    /// It need not be written.
+    pub fn has_lived(&mut self) {
+        self.lived = None;
+    }
+
     pub fn key(&mut self, key: Key) {
         self.forgotten.remove(&key.to_string());
         self.keys.insert(key);

@@ -103,6 +103,23 @@ fn a_node_that_is_new_welcomes_what_gateways_kept_for_it() {
 }
 
 #[test]
+fn after_a_reboot_a_wall_clock_that_is_set_right_ages_no_row_at_the_next_restart() {
+    let mut t = Timeline::new();
+    t.arrive(&[fails("acme", "crm", 503, 9)]);
+    t.pass(20);
+    t.settings.boot = "the next".into();
+    t.now.at = Instant::from_millis(20_000);
+    t.restart();
+    t.pass(20);
+    t.step_wall_clock(3 * 3600);
+    t.pass(2);
+    let before = t.sliding();
+    assert!(before.contains('9'), "{before}");
+    t.restart();
+    assert_eq!(t.sliding(), before);
+}
+
+#[test]
 fn what_counted_before_a_better_way_was_heard_of_counts_after_a_kill_in_the_same_slot() {
     let mut t = Timeline::new();
     t.arrive(&[fails("acme", "crm", 503, 15).told_by(Via::Log)]);

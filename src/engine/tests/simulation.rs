@@ -30,7 +30,7 @@ use super::world::shows;
 
 const HISTORIES: u64 = 10_000;
 /// Steps of a history, by its seed: most are short, since what breaks mostly breaks soon.
-const STEPS: [usize; 8] = [3, 4, 4, 5, 6, 8, 10, 24];
+const STEPS: [usize; 8] = [2, 3, 4, 4, 5, 6, 8, 16];
 /// One history of so many goes on until everything is well again.
 const HEALS: u64 = 32;
 const WORKERS: u64 = 2;

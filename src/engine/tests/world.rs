@@ -450,7 +450,8 @@ impl Disk {
     }
 
     fn restored(&self) -> Restored {
-        let newest: BTreeSet<i64> = self.windows.keys().rev().map(|(start, _)| *start).take(5).collect();
+        let starts: BTreeSet<i64> = self.windows.keys().map(|(start, _)| *start).collect();
+        let newest: BTreeSet<i64> = starts.into_iter().rev().take(5).collect();
         let windows = self.windows.iter().filter(|((start, _), _)| newest.contains(start));
         Restored {
             state: self.state.clone(),

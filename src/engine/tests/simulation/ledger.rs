@@ -57,10 +57,18 @@ impl Ledger {
         self.entries.retain(|entry| entry.log_id != log_id);
     }
 
+    /// The engine hears of it now; which way counts is told by what it shows then.
+    pub fn commits(&mut self, log_id: i64) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.log_id == log_id) {
+            entry.committed = true;
+            entry.undecided = true;
+        }
+    }
+
     /// `sources`: which way counts for each tenant that is configured.
     pub fn committed(&mut self, log_id: i64, sources: &BTreeMap<TenantName, SourceView>) {
         for entry in self.entries.iter_mut().filter(|entry| entry.log_id == log_id) {
-            entry.committed = true;
+            entry.undecided = false;
             let counting = sources.get(&entry.tenant).and_then(|source| source.counts);
             entry.counts = entry.via == Via::Operator || counting.is_none_or(|counting| counting == entry.via);
         }

@@ -351,6 +351,7 @@ impl World {
         for batch in batches {
             self.outbox.retain(|sent| sent.log_id != batch.log_id);
             let log_id = batch.log_id;
+            self.witness.ledger.commits(log_id);
             for batch in self.saboteur.commits(batch, &mut self.disk) {
                 self.give(Input::Store(StoreEvent::Committed(batch)))?;
             }
