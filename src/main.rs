@@ -2,10 +2,6 @@
 
 use std::process::ExitCode;
 
-/// glibc keeps what one thread has let go of from the others.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     readyd::cli::run()
 }
