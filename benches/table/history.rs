@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use readyd::digest::{Digest, Settings, TenantBudgets, merge_window};
+use readyd::history::Entry;
 use readyd::ingest::delta::{Batch, CellCount, CellKey, Subject};
 use readyd::ingest::hub::{Hub, HubSettings};
 use readyd::readiness::snapshot::Transition;
@@ -47,7 +48,7 @@ pub fn write(state_dir: &Path, tenants: usize) {
         digest.fold(at, &failures(&names, window, at.wall));
         digest.roll(at, true);
         let fold = digest.checkpoint(at);
-        let transitions = if window % (288 / TRANSITIONS_A_DAY) == 0 {
+        let history = if window % (288 / TRANSITIONS_A_DAY) == 0 {
             transitions(&names, window, at.wall)
         } else {
             Vec::new()
@@ -55,7 +56,7 @@ pub fn write(state_dir: &Path, tenants: usize) {
         writer.persist(Persist {
             ticket: u64::try_from(window).unwrap(),
             fold,
-            transitions,
+            history,
             ..Persist::default()
         });
         at = Now {
@@ -119,7 +120,7 @@ fn failures(names: &[TenantName], window: i64, arrival: Wall) -> Batch {
     }
 }
 
-fn transitions(names: &[TenantName], window: i64, at: Wall) -> Vec<Transition> {
+fn transitions(names: &[TenantName], window: i64, at: Wall) -> Vec<Entry> {
     let (from, to) = if window % 2 == 0 {
         ("ok", "degraded")
     } else {
@@ -132,6 +133,9 @@ fn transitions(names: &[TenantName], window: i64, at: Wall) -> Vec<Transition> {
         from: from.into(),
         to: to.into(),
         summary: "https://hooks.example.net/v1: 31 failures in 5 minutes, the budget is 30".into(),
+        since: Some(at.plus_millis(-3_600_000)),
+        last_good_at: Some(at.plus_millis(-1000)),
+        first_bad_at: Some(at),
     };
-    names.iter().map(transition).collect()
+    names.iter().map(transition).map(Entry::Change).collect()
 }

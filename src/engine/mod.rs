@@ -379,7 +379,7 @@ impl Engine {
         let publishes = now.at.since(self.published_at) >= soonest;
         if publishes {
             // What is shown has been lived through: a sleep or a kill right after it does not take it back.
-            self.ticked_at = now.at;
+            self.ticked = now;
             self.readiness.tick(now);
         }
         let is_rewritten = self.rewrite && !self.durability.is_owed();
