@@ -105,7 +105,8 @@ impl Desk {
         let node = Node::prepared("");
         let place = node.dir.path().join("desk");
         for folder in [
-            "openclaw/skills/web",
+            "acme/skills/web",
+            "beta",
             "tenants/acme/webhook.d",
             "checkout/acme/webhook.d",
         ] {
@@ -116,8 +117,9 @@ impl Desk {
             other: Node::prepared(""),
             place,
         };
-        desk.write("openclaw/openclaw.json", "{}");
-        desk.write("openclaw/skills/web/SKILL.md", "Look things up.");
+        desk.write("acme/openclaw.json", "{}");
+        desk.write("beta/openclaw.json", "{}");
+        desk.write("acme/skills/web/SKILL.md", "Look things up.");
         for whose in ["tenants", "checkout"] {
             desk.write(
                 &format!("{whose}/acme/webhook.d/10-base.yaml"),
@@ -131,7 +133,7 @@ impl Desk {
         desk.programs();
         let place = desk.place.display();
         desk.node.configure(&format!(
-            "tenants_dir: {place}/tenants\ntenants: {{acme: {{state_dir: {place}/openclaw}}, beta: {{required: false}}}}\n\
+            "tenants_dir: {place}/tenants\ntenants: {{acme: {{state_dir: {place}/acme}}, beta: {{state_dir: {place}/beta, required: false}}}}\n\
              exec: {{path: [{place}, /usr/bin, /bin]}}\n\
              probes: {{config: {{enabled: true}}, secrets: {{enabled: true}}, security: {{enabled: true}}, cost: {{enabled: true}}}}\n"
         ));
@@ -181,9 +183,9 @@ impl Desk {
             ("localhost:9099", address.as_str()),
             ("127.0.0.1:9099", address.as_str()),
             ("/run/readyd", self.node.runtime_dir().to_str().unwrap()),
-            ("/tmp/", &format!("{place}/")),
+            ("/tmp/readyd.etag", &format!("{place}/etag")),
             ("/srv/checkout", &format!("{place}/checkout")),
-            ("/opt/openclaw/openclaw.mjs", &format!("{place}/openclaw/openclaw.json")),
+            ("/opt/openclaw/openclaw.mjs", &format!("{place}/acme/openclaw.json")),
         ]
         .into_iter()
         .fold(command.to_owned(), |command, (there, here)| {

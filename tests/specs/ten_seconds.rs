@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::harness::{Node, PATIENCE, free_port, repository};
+use crate::harness::backend::Backend;
+use crate::harness::{Node, PATIENCE, repository};
 
 /// Ten seconds at 240 words a minute, which is how fast adults read plain text (Brysbaert 2019: 238).
 const WORDS: usize = 40;
@@ -125,17 +126,26 @@ fn a_failing_endpoint_is_found_in_ten_seconds() {
 #[test]
 fn a_dead_gateway_is_found_in_ten_seconds_and_not_its_symptoms() {
     let node = Node::prepared("");
-    let port = free_port();
+    let gateway = Backend::saying(r#"{"ready":true,"failing":[],"uptimeMs":86400000}"#);
     node.configure(&format!(
-        "node: mac-3\ntenants: {{acme: {{port: {port}}}, beta: {{}}}}\nprobes: {{doctor: {{enabled: false}}, gateway: {{every: 1s, retry_every: 200ms}}}}\n",
+        "node: mac-3\ntenants: {{acme: {{port: {}}}, beta: {{}}}}\nprobes: {{doctor: {{enabled: false}}, gateway: {{every: 1s, retry_every: 200ms}}}}\n",
+        gateway.port
     ));
+    let works = node.dir.path().join("works");
+    fs::write(&works, "").unwrap();
     for symptom in ["chat", "jobs"] {
         let declared = format!(
-            "name: {symptom}\nlayer: transport\nscope: tenant\nkind: exec\ncommand: [/bin/sh, -c, 'test \"$0\" = beta', '{{tenant}}']\nparse: exit-code\nevery: 1s\ntimeout: 1s\nexplained_by: [gateway]\n"
+            "name: {symptom}\nlayer: transport\nscope: tenant\nkind: exec\ncommand: [/bin/sh, -c, 'test \"$0\" = beta || test -e {}', '{{tenant}}']\n\
+             parse: exit-code\nevery: 1s\nretry_every: 200ms\ntimeout: 10s\nexplained_by: [gateway]\n",
+            works.display()
         );
         fs::write(node.dir.path().join(format!("probes.d/{symptom}.yaml")), declared).unwrap();
     }
     let node = node.started();
+    node.until_status("ok", PATIENCE);
+    drop(gateway);
+    node.until_status("down", PATIENCE);
+    fs::remove_file(works).unwrap();
     node.until("/ready", PATIENCE, |answer| answer.body.contains("(explains 2 more)"));
     let answer = Answer {
         tenant: "acme",
