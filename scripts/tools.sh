@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the tests need, where it can: Debian packages as root, npm packages into target/.
-# What is missing elsewhere is named; under CI=true that is a failure.
+# What is missing elsewhere is named; under CI=true that is a failure. `tools.sh bench`: what `make bench` measures beside as well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+for=${1:-test}
 missing=()
 want() { command -v "$1" >/dev/null 2>&1; }
 
@@ -20,7 +21,7 @@ quiet_install() {
   [ -z "$made" ] || rm -f "$policy"
 }
 
-# What the tests start, and the Debian package that has it: one a line, by the paths or names it may have.
+# What the tests start (and the fuzzer is built with), and the Debian package that has it: one a line, by the paths or names it may have.
 programs() {
   cat <<'TABLE'
 promtool                                   prometheus
@@ -40,6 +41,14 @@ strip                                      binutils
 mmdebstrap                                 mmdebstrap
 lintian                                    lintian
 /usr/sbin/logrotate|logrotate              logrotate
+g++|clang++|c++                            g++
+TABLE
+  [ "$for" != bench ] || cat <<'TABLE'
+wrk                                        wrk
+redis-server                               redis-server
+/usr/sbin/rsyslogd|rsyslogd                rsyslog
+/usr/sbin/collectd|collectd                collectd-core
+prometheus-node-exporter                   prometheus-node-exporter
 TABLE
 }
 

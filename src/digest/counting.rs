@@ -32,6 +32,9 @@ pub(super) struct Counting {
 struct Heard {
     last: i64,
     stored: i64,
+    /// The first batch that was counted when it had been heard of: one before it is judged without it, also when it is
+    /// taken from the log after a restart, or its events would be counted by one process and left out by the next.
+    since: i64,
 }
 
 /// A time of which events may be missing for good: its source was away, and what it remembers is not whole.
@@ -62,8 +65,8 @@ pub struct SourceView {
 }
 
 impl Counting {
-    /// Something came, or may come at any moment. `true` when the store should know.
-    pub fn heard(&mut self, settings: &Settings, tenant: &TenantName, via: Via, filed: i64) -> bool {
+    /// Something came with a batch, or may come with that one. `true` when the store should know.
+    pub fn heard(&mut self, settings: &Settings, tenant: &TenantName, via: Via, filed: i64, batch: i64) -> bool {
         if !settings.knows(tenant) || via == Via::Operator {
             return false;
         }
@@ -78,6 +81,7 @@ impl Counting {
         let heard = Heard {
             last: filed,
             stored: filed,
+            since: batch,
         };
         self.heard.insert((tenant.clone(), via), heard);
         true
@@ -85,10 +89,15 @@ impl Counting {
 
     /// The one that counts now. `None`: nothing was heard of within a day.
     pub fn of(&self, settings: &Settings, tenant: &TenantName, filed: i64) -> Option<Via> {
+        self.of_batch(settings, tenant, filed, i64::MAX)
+    }
+
+    fn of_batch(&self, settings: &Settings, tenant: &TenantName, filed: i64, batch: i64) -> Option<Via> {
         let tenant_settings = settings.tenants.get(tenant)?;
         tenant_settings.source.or_else(|| {
             Via::BEST_FIRST.into_iter().find(|via| {
-                let Some(heard) = self.heard.get(&(tenant.clone(), *via)) else {
+                let heard = self.heard.get(&(tenant.clone(), *via));
+                let Some(heard) = heard.filter(|heard| heard.since <= batch) else {
                     return false;
                 };
                 match via {
@@ -105,11 +114,10 @@ impl Counting {
         self.heard.contains_key(&(tenant.clone(), via))
     }
 
-    /// Whether what came so counts. Of tenants that are not configured everything does, and what an operator says.
-    pub fn counts(&self, settings: &Settings, tenant: &TenantName, via: Via, filed: i64) -> bool {
-        via == Via::Operator
-            || !settings.knows(tenant)
-            || self.of(settings, tenant, filed).is_none_or(|counting| counting == via)
+    /// Whether what came so with a batch counts. Of tenants that are not configured everything does, and what an operator says.
+    pub fn counts(&self, settings: &Settings, tenant: &TenantName, via: Via, filed: i64, batch: i64) -> bool {
+        let counting = || self.of_batch(settings, tenant, filed, batch);
+        via == Via::Operator || !settings.knows(tenant) || counting().is_none_or(|counting| counting == via)
     }
 
     pub fn add_not_counted(&mut self, tenant: &TenantName, via: Via, count: u64) {
@@ -155,6 +163,9 @@ impl Counting {
             heard: (self.heard.iter())
                 .map(|((tenant, via), heard)| (tenant.clone(), *via, wall_of(heard.last)))
                 .collect(),
+            since: (self.heard.iter())
+                .map(|((tenant, via), heard)| (tenant.clone(), *via, heard.since))
+                .collect(),
             gaps: self.gaps.clone(),
         }
     }
@@ -162,7 +173,15 @@ impl Counting {
     pub fn restore(&mut self, stored: Stored, filed_now: i64, filed_of: impl Fn(Wall) -> i64) {
         for (tenant, via, last) in stored.heard {
             let last = filed_of(last).min(filed_now);
-            self.heard.insert((tenant, via), Heard { last, stored: last });
+            let heard = Heard {
+                last,
+                stored: last,
+                since: i64::MIN,
+            };
+            self.heard.insert((tenant, via), heard);
+        }
+        for (tenant, via, since) in stored.since {
+            self.heard.entry((tenant, via)).and_modify(|heard| heard.since = since);
         }
         self.gaps = stored.gaps;
     }
@@ -172,7 +191,7 @@ impl Digest {
     /// A tenant's source within this process is there: silent or not, it would tell.
     pub fn source_stands(&mut self, now: Now, tenant: &TenantName, reporter: &Reporter) {
         let filed = self.filing.millis(now.at);
-        self.state_changed |= self.counting.heard(&self.settings, tenant, reporter.via(), filed);
+        self.state_changed |= (self.counting).heard(&self.settings, tenant, reporter.via(), filed, self.upto + 1);
         self.state_changed |= self.sources.reported(now, filed, now.wall, reporter, tenant);
     }
 
@@ -207,7 +226,7 @@ impl Digest {
         }
         self.sources.refresh_standing(filed);
         for (via, tenant) in self.sources.standing() {
-            self.state_changed |= self.counting.heard(&self.settings, tenant, via, filed);
+            self.state_changed |= self.counting.heard(&self.settings, tenant, via, filed, self.upto + 1);
         }
     }
 }
@@ -216,5 +235,7 @@ impl Digest {
 #[serde(default)]
 pub(super) struct Stored {
     heard: Vec<(TenantName, Via, Wall)>,
+    /// Of each the first batch; absent where an older readyd wrote it.
+    since: Vec<(TenantName, Via, i64)>,
     gaps: BTreeMap<TenantName, Gap>,
 }

@@ -26,11 +26,12 @@ impl Digest {
             }
         }
         for (key, _) in &batch.cells {
-            self.state_changed |= self.counting.heard(&self.settings, &key.subject.tenant, key.via, filed);
+            let tenant = &key.subject.tenant;
+            self.state_changed |= (self.counting).heard(&self.settings, tenant, key.via, filed, batch.log_id);
         }
         let (mut late, mut folded) = (0_u64, 0_u64);
         for (key, count) in &batch.cells {
-            if !(self.counting).counts(&self.settings, &key.subject.tenant, key.via, filed) {
+            if !(self.counting).counts(&self.settings, &key.subject.tenant, key.via, filed, batch.log_id) {
                 continue;
             }
             let (tenant, mut is_folded) = self.file(&key.subject.tenant, filed);

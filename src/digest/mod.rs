@@ -191,7 +191,7 @@ impl Digest {
         self.counts.rejected = self.counts.rejected.saturating_add(batch.rejected);
         for (key, count) in &batch.cells {
             let tenant = &key.subject.tenant;
-            if self.counting.counts(&self.settings, tenant, key.via, filed) {
+            if (self.counting).counts(&self.settings, tenant, key.via, filed, batch.log_id) {
                 self.counts
                     .add(&self.settings, &self.adhoc, tenant, key.code, count.count);
             } else {

@@ -20,6 +20,7 @@ mod known_good;
 mod message;
 mod operate;
 mod reload;
+mod show;
 #[cfg(test)]
 mod tests;
 
@@ -35,7 +36,7 @@ use crate::link::session::LinkFacts;
 use crate::probe::declaration::{Asks, Order, Probe, RunId, StateDir, Target};
 use crate::probe::schedule::{Again, NATIVE_AT_ONCE, Schedule, Slots};
 use crate::readiness::Readiness;
-use crate::readiness::snapshot::{ConfigStatus, Snapshot};
+use crate::readiness::snapshot::ConfigStatus;
 use crate::store::{Restored, StoreEvent};
 use crate::words::{CheckId, Cost, Finding, Instant, Now, TenantName};
 
@@ -366,21 +367,6 @@ impl Engine {
         self.changed |= was_durable == self.durability.not_yet_durable(now.at);
     }
 
-    /// The next process serves, and asks for itself.
-    fn on_shutdown(&mut self, now: Now, out: &mut Vec<Output>) {
-        self.stopping = true;
-        self.discard_runs(out);
-        self.readiness.shutdown(now);
-        self.checkpoint(now);
-        // Now, and not at the next tenth of a second: there may be none.
-        self.changed = true;
-        self.published_at = now.at.before(PUBLISH_SOONEST);
-    }
-
-    fn discard_runs(&mut self, out: &mut Vec<Output>) {
-        out.extend(std::mem::take(&mut self.runs).into_values().map(Output::Cancel));
-    }
-
     /// Whatever is due now, in this order: ask, keep, publish, answer. So what was answered is shown.
     fn turn(&mut self, now: Now, out: &mut Vec<Output>) {
         if now.at.since(self.rolled_at) >= PUBLISH_EVERY {
@@ -389,14 +375,20 @@ impl Engine {
         }
         self.judge_internal(now);
         self.ask_due(now, out);
+        let soonest = if self.changed { PUBLISH_SOONEST } else { PUBLISH_EVERY };
+        let publishes = now.at.since(self.published_at) >= soonest;
+        if publishes {
+            // What is shown has been lived through: a sleep or a kill right after it does not take it back.
+            self.ticked = now;
+            self.readiness.tick(now);
+        }
         let is_rewritten = self.rewrite && !self.durability.is_owed();
         if is_rewritten || now.at.since(self.checkpoint_at) >= CHECKPOINT_EVERY {
             self.rewrite &= !is_rewritten;
             self.checkpoint(now);
         }
         self.keep(now, out);
-        let soonest = if self.changed { PUBLISH_SOONEST } else { PUBLISH_EVERY };
-        if now.at.since(self.published_at) >= soonest {
+        if publishes {
             self.changed = false;
             self.published_at = now.at;
             out.push(Output::Publish {
@@ -491,23 +483,5 @@ impl Engine {
                 .state(BTreeMap::from([(DIGEST.to_string(), Some(state))]));
         }
         self.durability.hand_over(now.at, out);
-    }
-
-    fn snapshot(&mut self, now: Now) -> Snapshot {
-        let digest = self.digest.view(now);
-        let (schedule, internal) = (&self.schedule, &self.internal);
-        let mut snapshot = self.readiness.view(
-            now,
-            digest,
-            &|check| schedule.next_due(check).or_else(|| internal.next_due(check)),
-            self.config_status.clone(),
-            self.durability.not_yet_durable(now.at),
-        );
-        snapshot.links.clone_from(&self.links);
-        for check in &mut snapshot.checks {
-            check.known_good = self.known_good.command(&check.id, check.layer);
-        }
-        snapshot.fragments = Arc::clone(&self.config.fragments);
-        snapshot
     }
 }

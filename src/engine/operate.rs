@@ -1,7 +1,7 @@
-//! What an operator asks for: in force at once, answered when it shows and is durable.
+//! What an operator asks for: in force at once, answered when it shows and is durable. And the end.
 
-use super::Engine;
 use super::message::{Command, Done, Output, Refused};
+use super::{Engine, PUBLISH_SOONEST};
 use crate::readiness::Request;
 use crate::words::{CheckId, Now};
 
@@ -37,6 +37,21 @@ impl Engine {
                 reply: Err(refused),
             }),
         }
+    }
+
+    /// The next process serves, and asks for itself.
+    pub(super) fn on_shutdown(&mut self, now: Now, out: &mut Vec<Output>) {
+        self.stopping = true;
+        self.discard_runs(out);
+        self.readiness.shutdown(now);
+        self.checkpoint(now);
+        // Now, and not at the next tenth of a second: there may be none.
+        self.changed = true;
+        self.published_at = now.at.before(PUBLISH_SOONEST);
+    }
+
+    pub(super) fn discard_runs(&mut self, out: &mut Vec<Output>) {
+        out.extend(std::mem::take(&mut self.runs).into_values().map(Output::Cancel));
     }
 
     fn ask(&mut self, check: Option<&CheckId>) -> Result<String, Refused> {

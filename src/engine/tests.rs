@@ -2,12 +2,13 @@
 
 mod alive;
 mod explained;
-mod histories;
 mod operations;
 mod refuted;
 mod reload;
+mod restart;
 mod resume;
 mod routine;
+mod simulation;
 mod store;
 mod touched;
 mod walk;

@@ -22,8 +22,9 @@ struct Outage {
     seen: bool,
 }
 
-/// `segments`: without holes. `began`: when an outage that was there at the beginning had begun.
-pub(super) fn figures(segments: &[Segment], began: Option<Wall>) -> Figures {
+/// `segments`: without holes. `began`: when an outage that was there at the beginning had begun. `ended`: whether one was
+/// seen to end at that moment, though nobody watched from then on: a process that says so and is killed.
+pub(super) fn figures(segments: &[Segment], began: Option<Wall>, ended: impl Fn(Wall) -> bool) -> Figures {
     let lasted = lasted(segments);
     let mut figures = Figures {
         lasted,
@@ -47,7 +48,7 @@ pub(super) fn figures(segments: &[Segment], began: Option<Wall>) -> Figures {
                     seen: true,
                 });
             }
-            (Status::NotWatched, Some(outage)) => outage.seen = false,
+            (Status::NotWatched, Some(outage)) if !ended(segment.from) => outage.seen = false,
             (Status::Starting | Status::Unknown, Some(outage)) => outage.seen = true,
             (_, open) => {
                 let ended = open.take().filter(|outage| outage.seen);
@@ -65,6 +66,13 @@ pub(super) fn lasted(segments: &[Segment]) -> Lasted {
         lasted.add(segment);
     }
     lasted
+}
+
+/// Whether a change ends an outage: to what answers again, or was taken out by somebody.
+pub(super) fn ends_an_outage(change: &Transition) -> bool {
+    let to = Status::of_word(&change.to);
+    let over = [Status::Ok, Status::Degraded, Status::Maintenance, Status::Draining];
+    Status::of_word(&change.from) == Status::Down && over.contains(&to)
 }
 
 /// Up ÷ judged.

@@ -1,12 +1,12 @@
 //! From a record to a report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::budget::Budget;
 use super::draw::{SEGMENTS_ALL_MAX, SEGMENTS_MAX, drawn};
-use super::figures::{figures, time_to_detect};
+use super::figures::{ends_an_outage, figures, time_to_detect};
 use super::record::{Entry, Present, Record, Unwatched};
 use super::timeline::{Rows, Timeline, unwatched};
 use super::{Report, SUBJECTS_MAX, Slos, Status, Subject, Who};
@@ -120,9 +120,12 @@ impl<'a> Reading<'a> {
         segments_max: usize,
     ) -> Subject {
         let segments = timeline.within(from, asked.now);
-        let figures = figures(&segments, timeline.begin_of(from));
         let changes = self.changes.get(&present.who).into_iter().flatten();
         let changes = changes.map(|(_, change)| *change);
+        let ends: BTreeSet<Wall> = (changes.clone().filter(|change| ends_an_outage(change)))
+            .map(|change| change.at)
+            .collect();
+        let figures = figures(&segments, timeline.begin_of(from), |at| ends.contains(&at));
         let slo = match (&present.who.tenant, &present.who.check) {
             (Some(tenant), None) => asked.slos.get(tenant).copied(),
             _ => None,

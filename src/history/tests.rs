@@ -177,6 +177,21 @@ fn an_outage_whose_end_nobody_saw_has_no_time_to_recover() {
 }
 
 #[test]
+fn an_outage_whose_end_was_the_last_thing_that_was_seen_has_its_time_to_recover() {
+    let entries = [
+        change(50, "ok", 200, "down"),
+        change(200, "down", 300, "ok"),
+        dark(300, 400),
+    ];
+    check(
+        record(entries, Status::Ok, 300),
+        expect![
+            "ok 100..200 | down 200..300 | not_watched 300..400 | ok 400..1000 | up 0.875, 1 outages, 1 flaps, detect -, recover 100s/100s/100s of 1"
+        ],
+    );
+}
+
+#[test]
 fn a_process_that_ends_says_draining_and_the_next_one_goes_on_with_what_was() {
     let entries = [
         change(50, "ok", 300, "draining"),
@@ -197,7 +212,7 @@ fn a_tenant_that_was_away_for_a_while_is_not_watched_until_it_is_back() {
     check(
         record(entries, Status::Degraded, 600),
         expect![
-            "down 100..200 | not_watched 200..500 | ok 500..600 | degraded 600..1000 | up 0.833, 1 outages, 1 flaps, detect -, recover -"
+            "down 100..200 | not_watched 200..500 | ok 500..600 | degraded 600..1000 | up 0.833, 1 outages, 1 flaps, detect -, recover 150s/150s/150s of 1"
         ],
     );
 }

@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::error::QueryPayloadError;
+use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, rt, web};
@@ -59,7 +61,7 @@ pub(super) async fn serve(request: HttpRequest, payload: Payload, site: Data<Sit
     let (label, response) = respond(&request, payload, &site, door).await;
     site.parts
         .metrics
-        .answered(label, response.status().as_u16(), begun.elapsed());
+        .answered(label, response.status().as_str(), begun.elapsed());
     response
 }
 
@@ -101,7 +103,7 @@ async fn respond(
         );
         return (label, send(reply, request));
     }
-    let Ok(web::Query(pairs)) = web::Query::<Pairs>::from_query(request.query_string()) else {
+    let Ok(pairs) = pairs(request.query_string()) else {
         let reply = Reply::problem(400, "the query cannot be read", "write it as ?key=value&key=value");
         return (label, send(reply, request));
     };
@@ -126,6 +128,13 @@ async fn respond(
         false => reply,
     };
     (label, send(reply, request))
+}
+
+fn pairs(query: &str) -> Result<Pairs, QueryPayloadError> {
+    if query.is_empty() {
+        return Ok(Pairs::new());
+    }
+    web::Query::from_query(query).map(web::Query::into_inner)
 }
 
 /// Questions that are answered from memory at once.
@@ -428,9 +437,9 @@ fn send(reply: Reply, request: &HttpRequest) -> HttpResponse {
     let mut response = HttpResponse::build(status);
     // RFC 9110 §15.4.5: a 304 says nothing of a body that it does not have.
     if status != StatusCode::NOT_MODIFIED {
-        response.insert_header((header::CONTENT_TYPE, reply.content_type));
+        response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type)));
     }
-    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
     for header in reply.headers {
         response.insert_header(header);
     }

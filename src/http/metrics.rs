@@ -102,11 +102,10 @@ impl Metrics {
         })
     }
 
-    /// One answered request. `route` is a pattern of the table, never a path.
-    pub fn answered(&self, route: &'static str, status: u16, took: Duration) {
-        let code = status.to_string();
+    /// One answered request. `route` is a pattern of the table, never a path; `code` is three digits.
+    pub fn answered(&self, route: &'static str, code: &str, took: Duration) {
         self.http_seconds
-            .with_label_values(&[route, code.as_str()])
+            .with_label_values(&[route, code])
             .observe(took.as_secs_f64());
     }
 

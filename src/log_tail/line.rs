@@ -11,7 +11,8 @@ use serde_json::json;
 use super::source::Claim;
 use crate::ingest::endpoint;
 use crate::link::events::{self, Ended};
-use crate::words::{Code, TenantName, Wall};
+use crate::words::redact::ID_BYTES_MAX;
+use crate::words::{Code, TenantName, Wall, text};
 
 /// What stands in every line that is something, and in few others: the rest is not parsed.
 const MARK: &[u8] = b"cron: webhook delivery ";
@@ -94,15 +95,17 @@ pub fn read(line: &[u8], owner: u32, claims: &[Claim]) -> Told {
     };
     let why = record.detail.err.or(record.detail.reason).unwrap_or_default();
     let Ended { code, why } = events::failure(&why);
+    // An event with a longer id is refused, and the failure with it.
+    let id = |id: &str| text::clean_line(id, ID_BYTES_MAX);
     let mut event = json!({
-        "tenant": tenant.as_str(), "endpoint": &*endpoint, "ts": ts.as_millis(), "task_id": job,
+        "tenant": tenant.as_str(), "endpoint": &*endpoint, "ts": ts.as_millis(), "task_id": id(job),
     });
     match code {
         Code::Status(status) => event["status"] = status.into(),
         Code::Kind(kind) => event["kind"] = kind.as_str().into(),
     }
     if let Some(trace) = &record.trace_id {
-        event["request_id"] = trace.as_ref().into();
+        event["request_id"] = id(trace).into();
     }
     if !why.is_empty() {
         event["error"] = why.into();

@@ -7,7 +7,7 @@
 //! | `tenant/acme` | whether it is new, what it shows | when that changes |
 //! | `operations` | maintenance and drains | when that changes |
 //! | `node` | verdict, cycles | when that changes |
-//! | `ages` | when each check was last asked and last answered | by [`Readiness::ages_state`] |
+//! | `ages` | when each check was last asked and last answered | by [`Readiness::ages_state`], and when time has changed what one counts as |
 //!
 //! What cannot be read back is as if it had not been there: that check is pending, and is asked.
 
@@ -42,6 +42,9 @@ pub(super) struct Dirty {
     later: BTreeSet<CheckId>,
     /// Removed again when a key is written anew before it was forgotten.
     forgotten: BTreeSet<String>,
+    /// Time alone has changed what checks count as, at this moment: a process that follows must not judge them at an earlier
+    /// one, or it would show for a moment what was over, and history would tell of it.
+    lived: Option<Stamp>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -88,6 +91,9 @@ impl Readiness {
                 state.insert(key.to_string(), Some(json));
             }
         }
+        if let Some(json) = self.dirty.lived.take().and_then(|lived| json(&self.ages(lived))) {
+            state.insert(AGES.to_owned(), Some(json));
+        }
         state
     }
 
@@ -111,24 +117,23 @@ impl Readiness {
             .keys
             .extend(std::mem::take(&mut self.dirty.later).into_iter().map(Key::Check));
         let mut state = self.dirty_state();
-        let ages = Ages {
-            lived: Stamp::of(self.judged_at(now), now),
-            checks: self
-                .checks
-                .iter()
-                .map(|(id, check)| {
-                    let age = Age {
-                        answered: check.memory.answered,
-                        checked: check.memory.checked,
-                    };
-                    (id.to_string(), age)
-                })
-                .collect(),
-        };
+        let ages = self.ages(Stamp::of(self.judged_at(now), now));
         if let Some(json) = json(&ages) {
             state.insert(AGES.to_owned(), Some(json));
         }
         state
+    }
+
+    fn ages(&self, lived: Stamp) -> Ages {
+        let age = |check: &Check| Age {
+            answered: check.memory.answered,
+            checked: check.memory.checked,
+        };
+        let checks = self.checks.iter();
+        Ages {
+            lived,
+            checks: checks.map(|(id, check)| (id.to_string(), age(check))).collect(),
+        }
     }
 
     /// Takes what an earlier process left, for the checks and tenants that are configured.
@@ -232,6 +237,10 @@ impl Readiness {
 }
 
 impl Dirty {
+    pub fn lived(&mut self, lived: Stamp) {
+        self.lived = Some(lived);
+    }
+
     pub fn key(&mut self, key: Key) {
         self.forgotten.remove(&key.to_string());
         self.keys.insert(key);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::check::{Changed, Check, spoken};
 use super::cycle::Cycle;
-use super::freshness::Moment;
+use super::freshness::{Moment, Stamp};
 use super::fuse::{self, Facts};
 use super::onset::Onset;
 use super::persist::Key;
@@ -95,6 +95,9 @@ impl Readiness {
         }
         for transition in transitions {
             self.note(Some(transition));
+        }
+        if changed {
+            self.dirty.lived(Stamp::of(at, now));
         }
         changed
     }

@@ -367,12 +367,18 @@ impl<'a> Redaction<'a> {
     }
 
     fn take_value(&mut self) -> &'a str {
+        let value = self.rest();
+        // The end of a mark ends no value: what is redacted twice would grow a bracket each time.
+        if value.starts_with(MARK) {
+            self.at += MARK.len();
+        }
         self.take_while(|byte| {
             !matches!(
                 byte,
                 b' ' | b'&' | b'"' | b'\'' | b'`' | b',' | b';' | b')' | b'}' | b']' | b'<' | b'>' | b'#'
             )
-        })
+        });
+        value.get(..value.len() - self.rest().len()).unwrap_or_default()
     }
 
     fn take_while(&mut self, wanted: impl Fn(u8) -> bool) -> &'a str {

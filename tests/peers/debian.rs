@@ -238,8 +238,8 @@ fn readyd_installs_itself_as_root_and_what_it_says_is_all_that_is_left() {
     fs::create_dir_all(debian.path("/run/systemd/system")).unwrap();
     let systemctl = "printf '#!/bin/sh\necho \"$@\" >>/tmp/told\n' >/usr/bin/systemctl; chmod 755 /usr/bin/systemctl";
     debian.run(systemctl);
-    // What the first user of a system brings along is there already.
-    debian.run("echo 'u somebody - -' | systemd-sysusers -");
+    // What the first users of a system bring along (shadow, then its backups) is there already.
+    debian.run("for name in first second; do echo \"u $name - -\" | systemd-sysusers -; done");
     let before = everything(&debian);
 
     debian.run("/tmp/readyd install --yes --now");

@@ -103,6 +103,20 @@ fn a_node_that_is_new_welcomes_what_gateways_kept_for_it() {
 }
 
 #[test]
+fn what_counted_before_a_better_way_was_heard_of_counts_after_a_kill_in_the_same_slot() {
+    let mut t = Timeline::new();
+    t.arrive(&[fails("acme", "crm", 503, 15).told_by(Via::Log)]);
+    t.arrive(&[fails("acme", "crm", 503, 29).told_by(Via::Socket)]);
+    t.arrive(&[fails("acme", "crm", 503, 7).told_by(Via::Log)]);
+    let before = t.sliding();
+    assert!(before.contains("44"), "{before}");
+    // Killed before the next checkpoint: all of it is in the log.
+    t.disk.state = t.digest.state(t.now);
+    t.restart();
+    assert_eq!(t.sliding(), before);
+}
+
+#[test]
 fn a_checkpoint_is_due_once_a_slot_and_only_when_something_changed() {
     let mut t = Timeline::new();
     t.pass(60);

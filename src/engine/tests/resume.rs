@@ -2,7 +2,7 @@
 
 use super::world::{Store, World, check, millis, seconds};
 use crate::engine::Input;
-use crate::words::{Cost, Finding, Level};
+use crate::words::{Cause, Cost, Finding, Level};
 
 const ACME: &str = "tenants: {acme: {port: 18789}}\nprobes: {doctor: {every: 5m}}\n";
 
@@ -50,6 +50,26 @@ fn a_night_shows_nothing_but_what_is_found_in_the_morning() {
     world.says("gateway@acme", Finding::down("refused"));
     world.pass(seconds(4));
     assert_eq!(world.shows(), "down | gateway@acme down");
+}
+
+#[test]
+fn what_was_shown_right_before_a_sleep_is_shown_right_after_it() {
+    let short = "probes: {gateway: {every: 2s, retry_every: 500ms, timeout: 1s, max_stale: 4s}}";
+    let mut shown_down = 0;
+    for offset in 0..60 {
+        let mut world = World::new(&format!("tenants: {{acme: {{port: 18789}}}}\n{short}\n"));
+        world.says("gateway@acme", Finding::unknown(Cause::Local, "no descriptors"));
+        world.pass(millis(3_800 + 10 * offset));
+        // Between two ticks.
+        world.give(Input::Show);
+        if world.shows().starts_with("down") {
+            shown_down += 1;
+            world.sleep(seconds(60));
+            world.give(Input::Tick);
+            assert!(world.shows().starts_with("down"), "{offset}: {}", world.shows());
+        }
+    }
+    assert!(shown_down > 0);
 }
 
 #[test]

@@ -110,8 +110,8 @@ pub struct Disk {
     pub transitions: Vec<String>,
     pub unwatched: Vec<Unwatched>,
     /// Handed over, and not committed while the store fails or hangs.
-    waiting: Vec<Persist>,
-    uncommitted: Vec<Batch>,
+    pub waiting: Vec<Persist>,
+    pub uncommitted: Vec<Batch>,
     last_log_id: i64,
 }
 
@@ -402,12 +402,12 @@ impl Disk {
         };
     }
 
-    fn has_work(&self) -> bool {
+    pub fn has_work(&self) -> bool {
         !self.waiting.is_empty() || !self.uncommitted.is_empty()
     }
 
     /// All that waits in one transaction; what was counted, and the last ticket.
-    fn commit(&mut self) -> (Vec<Batch>, Option<u64>) {
+    pub fn commit(&mut self) -> (Vec<Batch>, Option<u64>) {
         let batches = std::mem::take(&mut self.uncommitted);
         self.log.extend(batches.iter().cloned());
         let mut ticket = None;

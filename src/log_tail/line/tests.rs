@@ -41,6 +41,19 @@ fn check(line: &str, expected: Expect) {
 const STORE: &str = "/srv/openclaw/tenants/acme/state/cron/jobs.json";
 
 #[test]
+fn a_failure_with_ids_of_any_length_is_a_valid_event() {
+    let long = "j".repeat(300);
+    let line = record(STORE, r#""err":"HTTP 503""#, FAILED);
+    let line = line.replace("\"j1\"", &format!("\"{long}\""));
+    let line = line.replace(r#""hostname""#, &format!(r#""traceId":"{long}","hostname""#));
+    let Told::Failure { line, .. } = read(line.as_bytes(), OWNER, &acme()) else {
+        panic!("it tells a failure");
+    };
+    let fields = crate::ingest::scan::scan(&line).unwrap();
+    assert!(crate::ingest::event::Event::read(&fields, false).is_ok(), "{line}");
+}
+
+#[test]
 fn a_recorded_hour_tells_its_six_failures_and_nothing_of_its_retries() {
     let shown: Vec<String> = RECORDED
         .lines()

@@ -73,6 +73,23 @@ fn secrets_are_replaced_and_the_rest_stays() {
 }
 
 #[test]
+fn what_is_redacted_stays_as_it_is_when_it_is_done_again() {
+    for text in [
+        "token=s3cretvalue1 next",
+        "https://ann:pw@host/x?api_key=Zm9vYmFyYmF6&a=b",
+        "{\"password\":\"hunter2aA1\"}",
+        "Authorization: Bearer abcdefgh12345678",
+    ] {
+        let once = finding(text);
+        assert_ne!(once, text);
+        assert_eq!(finding(&once), once);
+        let error = stored(text);
+        assert_eq!(stored(&error), error);
+    }
+    assert_eq!(finding("token=[redacted]s3cretvalue1"), "token=[redacted]");
+}
+
+#[test]
 fn what_people_need_to_read_is_left_alone() {
     for said in [
         "upstream connect error or disconnect/reset before headers",
