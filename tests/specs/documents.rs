@@ -18,6 +18,7 @@ const NOT_RUN_HERE: &[(&str, &str)] = &[
         "builds a package: the peer spec `debian` does it and installs it",
     ),
     ("make run", "builds, then serves on the port that people use"),
+    ("make bench", "measures for half an hour"),
     ("scp ", "asks another host"),
     ("ssh ", "asks another host"),
     (
