@@ -196,8 +196,17 @@ impl Walk {
         for said in &self.beside {
             out.push_str(&format!("\n{said}"));
         }
-        out.push_str(&format!("\nlook first at: {}\n", self.look_first_at()));
+        out.push_str(&format!("\nlook first at: {}{}\n", self.look_first_at(), self.next()));
         out
+    }
+
+    /// `; next: openclaw doctor`: on the line that is read, wherever the step stands.
+    fn next(&self) -> String {
+        let first = self.first.map(|(step, check)| &self.steps[step].checks[check]);
+        match first.and_then(|check| check["hint"].as_str()) {
+            Some(hint) if !hint.is_empty() => format!("; next: {}", hint.strip_prefix("Run: ").unwrap_or(hint)),
+            _ => String::new(),
+        }
     }
 
     fn json(&self) -> Value {

@@ -12,23 +12,38 @@ use super::topic::Topic;
 use crate::readiness::snapshot::{CheckView, Phase};
 use crate::words::{Layer, Level, Verdict};
 
-/// `text/plain`: the verdict, then what no check says (a drain, say), then one check a line, worst first.
+/// `text/plain`: the verdict, then what no check says (a drain, say), then one check a line, worst first. Below the worst
+/// reason stands its next step.
 pub fn text(topic: &Topic<'_>) -> Bytes {
     let mut lines = format!("{}\n", topic.bare());
     warnings(&mut lines, topic);
     for reason in topic.reasons.iter().filter(|reason| reason.check.is_none()) {
         let _ = writeln!(lines, "{} {}", reason.severity, reason.text);
     }
+    let worst = topic
+        .reasons
+        .iter()
+        .find(|reason| reason.check.is_some() && !reason.hint.is_empty());
     for check in topic.checks.iter().take(CHECKS_MAX) {
         let _ = write!(lines, "{} {}", check.level, check.id);
         if !check.summary.is_empty() {
             let _ = write!(lines, ": {}", check.summary);
+        }
+        if let Some(cause) = &check.explained_by {
+            let _ = write!(lines, " (explained by {cause})");
         }
         lines.push_str(if check.in_maintenance {
             " (in maintenance)\n"
         } else {
             "\n"
         });
+        if let Some(reason) = worst.filter(|reason| reason.check.as_ref() == Some(&check.id)) {
+            let _ = writeln!(
+                lines,
+                "next: {}",
+                reason.hint.strip_prefix("Run: ").unwrap_or(&reason.hint)
+            );
+        }
     }
     if topic.checks.len() > CHECKS_MAX {
         let _ = writeln!(lines, "and {} more", topic.checks.len() - CHECKS_MAX);

@@ -43,6 +43,7 @@ mod secrets;
 mod shape;
 mod skills;
 mod supervised;
+mod ten_seconds;
 mod terminal;
 mod threats;
 mod tokens;

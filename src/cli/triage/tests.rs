@@ -145,7 +145,7 @@ fn the_first_step_with_something_wrong_is_the_first_to_look_at() {
                  known good: known secrets
             5. the rest: not asked
 
-            look first at: version-lock@acme: version-lock says so
+            look first at: version-lock@acme: version-lock says so; next: readyd explain version-lock@acme
         "#]],
     );
 }
@@ -173,7 +173,7 @@ fn a_symptom_is_never_the_place_to_begin_whatever_its_step() {
             4. tokens: not asked
             5. the rest: not asked
 
-            look first at: gateway@acme: gateway says so
+            look first at: gateway@acme: gateway says so; next: readyd explain gateway@acme
         "#]],
     );
 }

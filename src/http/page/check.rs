@@ -62,7 +62,7 @@ fn one(page: &Page<'_>, check: &CheckView) -> Markup {
                     ul.notes { @for note in finding.notes.iter().take(NOTES_MAX) { li { (note) } } }
                 }
                 @if check.level != Level::Ok {
-                    (advice(Some(check), &check.hint, check.id.tenant.as_ref()))
+                    (advice(Some(check), &check.hint))
                 }
                 dl.terms {
                     div { dt { "Counts as" } dd { (glyph::Look::from(check.counts_as).word) } }

@@ -1,11 +1,11 @@
-//! Why the verdict is what it is: worst first, each with what was seen, what to do next and the command that is known
-//! to be good. Symptoms stand under their cause.
+//! Why the verdict is what it is: worst first, each with what to do next, the command that is known to be good
+//! and what was seen. Symptoms stand under their cause.
 
 use maud::{Markup, html};
 
 use super::{Page, glyph, times};
 use crate::readiness::snapshot::{CheckView, Reason, Snapshot};
-use crate::words::{CheckId, TenantName, Verdict};
+use crate::words::{CheckId, Verdict};
 
 /// As `/ready` lists.
 pub(super) const REASONS_MAX: usize = 20;
@@ -36,30 +36,11 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
     }
 }
 
-/// A hint with the tenant's name where it says TENANT.
-pub(super) fn filled(hint: &str, tenant: Option<&TenantName>) -> String {
-    const PLACE: &str = "TENANT";
-    let Some(tenant) = tenant else { return hint.to_owned() };
-    let mut out = String::with_capacity(hint.len());
-    let mut rest = hint;
-    while let Some(at) = rest.find(PLACE) {
-        let (before, from) = rest.split_at(at);
-        let after = &from[PLACE.len()..];
-        let is_word = |character: Option<char>| character.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
-        out.push_str(before);
-        let is_part = is_word(before.chars().next_back()) || is_word(after.chars().next());
-        out.push_str(if is_part { PLACE } else { tenant.as_str() });
-        rest = after;
-    }
-    out.push_str(rest);
-    out
-}
-
 /// What to do about it: in words, and as a command.
-pub(super) fn advice(check: Option<&CheckView>, hint: &str, tenant: Option<&TenantName>) -> Markup {
+pub(super) fn advice(check: Option<&CheckView>, hint: &str) -> Markup {
     html! {
         @if !hint.is_empty() {
-            p.next { b { "Next" } " " (filled(hint, tenant)) }
+            p.next { b { "Next" } " " (hint.strip_prefix("Run: ").unwrap_or(hint)) }
         }
         @if let Some(check) = check && let Some(command) = check.known_good.as_deref() {
             div.command {
@@ -109,8 +90,8 @@ fn one(page: &Page<'_>, reason: &Reason) -> Markup {
                     span.age { "for " (times::for_how_long(check.since, page.now)) }
                 }
             }
+            (advice(check, &reason.hint))
             @if let Some(check) = check { (evidence(check, EVIDENCE_MAX)) }
-            (advice(check, &reason.hint, reason.tenant.as_ref()))
             @if !reason.symptoms.is_empty() { (symptoms(snapshot, reason)) }
             @if let Some(check) = check {
                 p.more { a href=(link(&check.id)) { "All that " (check.id) " found" } }

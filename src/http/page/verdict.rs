@@ -90,7 +90,8 @@ pub(super) fn hero(page: &Page<'_>) -> Markup {
 fn phase(topic: &Topic<'_>) -> Markup {
     let head = Head::of(topic);
     html! {
-        "phase " (topic.phase.as_str()) ": load balancers get " strong { (head.status) }
+        @if topic.phase != Phase::Serving { "phase " (topic.phase.as_str()) ": " }
+        "load balancers get " strong { (head.status) }
         @if head.degraded { ", marked degraded" }
         @match topic.phase {
             Phase::Starting => " until every required check has answered",

@@ -189,7 +189,7 @@ fn the_order_is_that_of_questions_at_three_in_the_morning() {
         &[
             "mac-3 is degraded",
             "for 10 min, since 07:21:07",
-            "phase serving: load balancers get 200, marked degraded",
+            "load balancers get 200, marked degraded",
             "mac-3 is drained",
             "uid 501 (ann)",
             "power",
@@ -224,7 +224,7 @@ fn a_reason_says_what_was_seen_what_to_do_and_the_command_that_is_known_good() {
                 Finding::degraded("refused").with_evidence("agents.db", "permission denied"),
             ));
             let reason = &mut snapshot.reasons[0];
-            reason.hint = "Run: readyd digest --tenant TENANT, not TENANTS".into();
+            reason.hint = "Run: readyd digest --tenant acme".into();
             reason.symptoms = vec![crate::words::CheckId::parse("doctor@beta").unwrap()];
         })
         .done();
@@ -234,11 +234,11 @@ fn a_reason_says_what_was_seen_what_to_do_and_the_command_that_is_known_good() {
             "Why",
             "degraded",
             "acme doctor: agent database refused",
-            "agents.db",
-            "permission denied",
-            "Next Run: readyd digest --tenant acme, not TENANTS",
+            "Next readyd digest --tenant acme",
             "Known good",
             "openclaw doctor --lint",
+            "agents.db",
+            "permission denied",
             "Explains 1 more check",
             "doctor@beta: nothing to complain about",
         ],
