@@ -256,9 +256,7 @@ impl Engine {
             return;
         }
         let asleep_from = now.wall_of(self.ticked.at);
-        let unwatched = alive::between(self.ticked, now);
-        self.durability.history(unwatched.map(Entry::Unwatched));
-        self.ticked = now;
+        self.live_until(now);
         let ticked = self.readiness.tick(now);
         self.changed |= ticked.changed;
         if ticked.resumed {
@@ -268,6 +266,13 @@ impl Engine {
             self.internal.ask_now();
             self.durability.resume(now.at);
         }
+    }
+
+    /// What of the time since the last tick nobody watched is told to history.
+    fn live_until(&mut self, now: Now) {
+        let unwatched = alive::between(self.ticked, now);
+        self.durability.history(unwatched.map(Entry::Unwatched));
+        self.ticked = now;
     }
 
     fn on_finding(&mut self, now: Now, run: RunId, check: &CheckId, finding: Finding, cost: Cost) {
@@ -379,7 +384,7 @@ impl Engine {
         let publishes = now.at.since(self.published_at) >= soonest;
         if publishes {
             // What is shown has been lived through: a sleep or a kill right after it does not take it back.
-            self.ticked = now;
+            self.live_until(now);
             self.readiness.tick(now);
         }
         let is_rewritten = self.rewrite && !self.durability.is_owed();
