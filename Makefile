@@ -7,7 +7,7 @@ export RUST_TEST_THREADS ?= 3
 FUZZ_SECONDS ?= 3600
 FUZZ_CI_SECONDS ?= 60
 
-.PHONY: help run test lint specs peers bench tools peer-tools fmt clean-peers simulate fuzz fuzz-ci
+.PHONY: help run test lint specs peers bench deb tools peer-tools fmt clean-peers simulate fuzz fuzz-ci
 
 help:
 	@echo "make run     build readyd, serve with the embedded default, print what to try"
@@ -15,7 +15,8 @@ help:
 	@echo "make lint    rustfmt, clippy -D warnings, cargo deny"
 	@echo "make specs   the specs that need nothing but this repository"
 	@echo "make peers   the specs with real peers: OpenClaw, Prometheus, HAProxy"
-	@echo "make bench   ingest beside a JSON parser; what links and a whole tenant cost beside the openclaw command"
+	@echo "make bench   one table of ratios beside real peers (BENCH=ready,ingest: parts of it; BENCH_ROUNDS=5)"
+	@echo "make deb     a Debian package, in target/debian"
 	@echo "make simulate SEED=7        tell one history of the decider step by step"
 	@echo "make simulate HISTORIES=N   look for a history that breaks a rule; RULE=... for one rule alone"
 	@echo "make fuzz    an hour of fuzzing for each target (FUZZ_SECONDS, FUZZ_TARGETS); make fuzz-ci: a minute"
@@ -40,8 +41,13 @@ specs:
 peers: tools
 	$(CARGO) test --locked --test peers
 
-bench: tools
-	$(CARGO) bench --locked --bench ingest --bench link_cost --bench tenant_cost
+bench:
+	scripts/tools.sh bench
+	$(CARGO) bench --locked --bench table
+
+deb:
+	$(CARGO) build --locked --release --bin readyd
+	scripts/deb.sh target/release/readyd target/debian
 
 # The tests of the library are the place of the histories: nothing else is built.
 simulate:

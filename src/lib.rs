@@ -10,9 +10,9 @@
 //!
 //! The modules in reading order: `words` (the nouns), `config` (what was decided), `ingest` (bytes into
 //! counts), `digest` (counts into windows and rows), `probe` (asking), `link` (a standing connection to each
-//! gateway) and `log_tail` (its log file), `readiness` (findings into a verdict), `store` (what is durable),
-//! `engine` (the decider), `daemon` (the doer), `http` and `cli`. Shared seams to the system: `clock`, `account`,
-//! `unix_socket`, `fingerprint`.
+//! gateway) and `log_tail` (its log file), `readiness` (findings into a verdict), `history` (what it was over time), `store`
+//! (what is durable), `engine` (the decider), `daemon` (the doer), `http`, `install` (readyd's own files on a host) and
+//! `cli`. Shared seams to the system: `clock`, `account`, `unix_socket`, `fingerprint`.
 
 pub mod account;
 pub mod cli;
@@ -24,8 +24,10 @@ mod dice;
 pub mod digest;
 pub mod engine;
 pub mod fingerprint;
+pub mod history;
 pub mod http;
 pub mod ingest;
+pub mod install;
 pub mod link;
 pub mod log_tail;
 pub mod probe;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::values;
+use crate::install::layout::{Prefix, Supervisor};
 
 /// One honest health answer for hosts that run OpenClaw gateways.
 #[derive(Debug, Parser)]
@@ -16,6 +17,16 @@ pub struct Arguments {
     /// Print JSON, for machines to read
     #[arg(long, global = true)]
     pub json: bool,
+    /// When to colour what is printed
+    #[arg(
+        long = "color",
+        alias = "colour",
+        global = true,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t
+    )]
+    pub colour: Colour,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -34,7 +45,7 @@ pub struct Place {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Watch this host and serve the answer
-    Serve,
+    Serve(Serve),
     /// Ask everything once, in this process, and say the verdict with the exit code (0/1/2/3)
     ///
     /// Left out is what only a running daemon knows: webhook failures (probe webhook-digest), its own store
@@ -43,14 +54,16 @@ pub enum Command {
     Check(Check),
     /// Show what the running daemon says: verdict, reasons, checks
     Status(Status),
-    /// Show the last change of the verdict and the findings that made it
-    Why,
+    /// Show why it is so: the last change of the verdict, and what made it
+    Why(Why),
     /// Show webhook failures by endpoint and family
     Digest(Digest),
     /// Report webhook deliveries, one by flags or many as NDJSON on standard input
     Emit(Emit),
     /// Explain one check: evidence, history, cause, what to do
     Explain(Explain),
+    /// Show uptime, outages and changes of the node and its tenants over a time
+    History(History),
     /// Walk a tenant's layers in the order of triage, and say where to look first (exit code as `check`)
     ///
     /// Directory drift, version skew, probes, tokens, then everything else, as the running daemon sees them. The
@@ -82,8 +95,15 @@ pub enum Command {
     /// Record the skills of a tenant as they are, or compare them with what was recorded
     #[command(subcommand)]
     Skills(Skills),
-    /// Run a daemon in a temporary directory with a day of webhook trouble
+    /// Run a daemon in a temporary directory, with a day of webhook trouble
     Demo(Demo),
+    /// Put readyd on this host: program, unit, configuration, manual pages, after showing what would change
+    ///
+    /// Only what readyd wrote itself, and nobody changed since, is ever replaced. A second run changes nothing. Exits with 0; 1 when
+    /// it failed or was refused; 64 when nobody could be asked (say --yes).
+    Install(Install),
+    /// Take back what `readyd install` wrote; configuration and state stay
+    Uninstall(Uninstall),
     /// Print completions for a shell
     Completions { shell: clap_complete::Shell },
     /// Print the manual page, or write one per command into a directory
@@ -91,6 +111,22 @@ pub enum Command {
         #[arg(value_name = "DIRECTORY")]
         directory: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Log to this file instead of standard error; one that was renamed or removed is made anew at the next line
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// Where a terminal reads it, and the environment does not say otherwise
+    #[default]
+    Auto,
+    Always,
+    Never,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -123,14 +159,30 @@ pub struct Check {
 #[derive(Debug, Args)]
 pub struct Status {
     /// Only this tenant
-    #[arg(value_name = "TENANT")]
+    #[arg(value_name = "TENANT", conflicts_with = "of")]
     pub tenant: Option<String>,
+    /// The same
+    #[arg(id = "of", long = "tenant", value_name = "TENANT")]
+    pub of: Option<String>,
     /// Show every check, not only those that are not ok
     #[arg(long, short)]
     pub all: bool,
     /// Stay, and redraw as things change
     #[arg(long, short)]
     pub watch: bool,
+}
+
+impl Status {
+    pub fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref().or(self.of.as_deref())
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Why {
+    /// Why this tenant is what it is
+    #[arg(value_name = "TENANT")]
+    pub tenant: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -143,6 +195,9 @@ pub struct Digest {
     /// Rows at most
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub limit: u16,
+    /// Stay, and redraw as things change
+    #[arg(long, short)]
+    pub watch: bool,
 }
 
 #[derive(Debug, Args)]
@@ -181,6 +236,19 @@ pub struct Explain {
     /// A check such as `disk` or `doctor@acme`
     #[arg(value_name = "CHECK[@TENANT]")]
     pub check: String,
+}
+
+#[derive(Debug, Args)]
+pub struct History {
+    /// This tenant and its checks
+    #[arg(value_name = "TENANT")]
+    pub tenant: Option<String>,
+    /// Only this check
+    #[arg(long, value_name = "CHECK")]
+    pub check: Option<String>,
+    /// How far back, at most 90d
+    #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = values::span)]
+    pub span: String,
 }
 
 #[derive(Debug, Args)]
@@ -346,6 +414,44 @@ pub enum Skills {
         #[arg(value_name = "TENANT")]
         tenant: Option<String>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Install {
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Debug, Args)]
+pub struct Uninstall {
+    #[command(flatten)]
+    pub target: Target,
+    /// Remove the configuration file and readyd's state as well
+    #[arg(long)]
+    pub purge: bool,
+}
+
+/// Which host, and how it is asked for.
+#[derive(Debug, Args)]
+pub struct Target {
+    /// Where programs and pages go: DIR/bin, DIR/share
+    #[arg(long, value_name = "DIR", default_value = "/usr/local", value_parser = Prefix::parse)]
+    pub prefix: Prefix,
+    /// Write below this directory, as if it were / (to make an image)
+    #[arg(long, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    /// Who starts readyd [default: launchd on macOS, systemd elsewhere]
+    #[arg(long, value_enum)]
+    pub supervisor: Option<Supervisor>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Run what makes it take effect as well (it is named otherwise)
+    #[arg(long, conflicts_with_all = ["root", "dry_run"])]
+    pub now: bool,
 }
 
 #[derive(Debug, Args)]

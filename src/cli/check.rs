@@ -1,6 +1,5 @@
 //! Shell: `readyd check`: ask everything once and say the verdict with the exit code.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -16,11 +15,15 @@ use crate::words::{CountsAs, Level, ProbeName, TenantName, Verdict};
 use super::arguments::{Check, Format, Place};
 use super::config;
 use super::daemon::Daemon;
-use super::table::{coloured, columns, cut};
+use super::progress::Progress;
+use super::screen;
+use super::sheet::{Sheet, Span};
+use super::table::{Column, Fit, Table};
 use super::view::{items, text};
 use super::{CHECK_UNKNOWN, Outcome};
 
-const SUMMARY_WIDTH: usize = 60;
+/// Lines of one reason, or of what to do; `readyd probe run` has all of it.
+const LINES_MAX: usize = 4;
 const NOTHING_AGAINST: &str = "nothing to say against it";
 
 pub fn run(place: &Place, options: &Check) -> Outcome {
@@ -29,13 +32,15 @@ pub fn run(place: &Place, options: &Check) -> Outcome {
     }
     let mut config = Config::clone(&config::loaded(place)?.config);
     narrow(&mut config, options)?;
-    let snapshot = oneshot::ask_all(config, &config::options(place), progress)?;
-    if std::io::stderr().is_terminal() {
-        eprint!("\r\u{1b}[K");
-    }
+    let mut progress = Progress::of(&config, format(options));
+    let snapshot = oneshot::ask_all(config, &config::options(place), |standing| progress.show(standing))?;
+    drop(progress);
     match format(options) {
         Format::Json => print!("{}", String::from_utf8_lossy(&body::status(&snapshot))),
-        Format::Text => print!("{}", coloured(&drawn(&snapshot))),
+        Format::Text => print!(
+            "{}",
+            drawn(&snapshot, screen::stdout().width()).text(screen::stdout().coloured)
+        ),
         Format::Nagios => println!("{}", nagios(&snapshot)),
     }
     Ok(ExitCode::from(exit_code(&snapshot)))
@@ -54,11 +59,10 @@ fn from_daemon(place: &Place, options: &Check) -> Outcome {
     let answer = Daemon::find(place)?.get(&target)?;
     let body: Value = serde_json::from_slice(&answer.body).context("the daemon's answer")?;
     let Some(verdict) = body["status"].as_str().and_then(Verdict::parse) else {
-        bail!(
-            "{} ({})",
-            body["error"].as_str().unwrap_or("the daemon's answer has no verdict"),
-            answer.status
-        );
+        match (answer.status, &options.tenant) {
+            (404, Some(tenant)) => bail!("{tenant} is not a tenant of this node; `readyd status` lists them"),
+            _ => bail!("the daemon's answer has no verdict"),
+        }
     };
     let code = match (answer.status, verdict) {
         (503, _) | (_, Verdict::Down) => 2,
@@ -67,7 +71,10 @@ fn from_daemon(place: &Place, options: &Check) -> Outcome {
     };
     match format(options) {
         Format::Json => println!("{body:#}"),
-        Format::Text => print!("{}", coloured(&drawn_answer(&body))),
+        Format::Text => print!(
+            "{}",
+            Sheet::of_lines(&drawn_answer(&body)).text(screen::stdout().coloured)
+        ),
         Format::Nagios => println!("{}", nagios_answer(code, &body)),
     }
     Ok(ExitCode::from(code))
@@ -141,15 +148,6 @@ fn answerable(config: &Config, name: &ProbeName) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn progress(asked: usize, total: usize, last: &str) {
-    let mut err = std::io::stderr();
-    if err.is_terminal() {
-        let line = cut(&format!("asked {asked} of {total}: {last}"), 78);
-        // A terminal that went away needs no progress.
-        let _ = write!(err, "\r\u{1b}[K{line}").and_then(|()| err.flush());
-    }
-}
-
 /// 0/1/2 by the verdict; 3 when nothing worse than ignorance made it degraded.
 fn exit_code(snapshot: &Snapshot) -> u8 {
     match snapshot.verdict {
@@ -167,24 +165,32 @@ fn exit_code(snapshot: &Snapshot) -> u8 {
     }
 }
 
-fn drawn(snapshot: &Snapshot) -> String {
-    let mut rows = Vec::new();
+fn drawn(snapshot: &Snapshot, width: Option<usize>) -> Sheet {
+    let mut sheet = Sheet::new(width);
+    let mut table = Table::new([
+        Column::new("LEVEL", Fit::Kept),
+        Column::new("CHECK", Fit::Cut),
+        Column::new("SUMMARY", Fit::Cut),
+    ]);
     for check in &snapshot.checks {
-        rows.push(vec![
-            check.level.to_string(),
-            check.id.to_string(),
-            cut(&check.summary, SUMMARY_WIDTH),
+        table.row([
+            Span::state(check.level.as_str()),
+            check.id.to_string().into(),
+            check.summary.as_str().into(),
         ]);
     }
-    let mut out = columns(&rows);
-    out.push_str(&format!("\n{}  {}\n", snapshot.verdict, snapshot.node));
+    table.draw(&mut sheet);
+    sheet.gap();
+    let verdict = snapshot.verdict.as_str();
+    sheet.line([Span::state(verdict), format!("  {}", snapshot.node).into()]);
     for reason in &snapshot.reasons {
-        out.push_str(&format!("  - {}\n", reason.text));
+        sheet.paragraph("  -".into(), 4, &reason.text.as_str().into(), LINES_MAX);
         if !reason.hint.is_empty() {
-            out.push_str(&format!("    next: {}\n", reason.hint));
+            let hint = reason.hint.strip_prefix("Run: ").unwrap_or(&reason.hint);
+            sheet.paragraph("    next:".into(), 10, &hint.into(), LINES_MAX);
         }
     }
-    out
+    sheet
 }
 
 fn nagios(snapshot: &Snapshot) -> String {

@@ -1,5 +1,6 @@
 //! Shell: finds the running daemon and talks to it over `control.sock`.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,27 +25,35 @@ const SOCKET: &str = "control.sock";
 #[derive(Debug)]
 pub struct Daemon {
     socket: PathBuf,
+    /// Where else there was none.
+    missed: Vec<PathBuf>,
+    patience: Duration,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Daemon {
     /// By `--socket`, else by the configuration, else `/run/readyd`, else the XDG place (CONTRACT: sockets).
     pub fn find(place: &Place) -> anyhow::Result<Daemon> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        if let Some(socket) = &place.socket {
-            return Ok(Daemon {
-                socket: socket.clone(),
-                runtime,
-            });
+        let mut candidates = match &place.socket {
+            Some(socket) => vec![socket.clone()],
+            None => candidates(place)?,
+        };
+        if candidates.is_empty() {
+            bail!("no place to look for control.sock: set HOME or give --socket");
         }
-        let candidates = candidates(place)?;
-        let socket = candidates
-            .iter()
-            .find(|candidate| candidate.exists())
-            .or_else(|| candidates.first())
-            .cloned()
-            .context("no place to look for control.sock: set HOME or give --socket")?;
-        Ok(Daemon { socket, runtime })
+        candidates.dedup();
+        let there = candidates.iter().position(|candidate| candidate.exists()).unwrap_or(0);
+        Ok(Daemon {
+            socket: candidates.remove(there),
+            missed: candidates,
+            patience: PATIENCE,
+            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+        })
+    }
+
+    /// The same, asked less patiently.
+    pub fn within(self, patience: Duration) -> Daemon {
+        Daemon { patience, ..self }
     }
 
     pub fn get(&self, target: &str) -> anyhow::Result<Fetched> {
@@ -65,7 +74,7 @@ impl Daemon {
     }
 
     fn send(&self, method: Method, target: &str, body: Option<Vec<u8>>) -> anyhow::Result<Fetched> {
-        let mut request = Fetch::over_unix(&self.socket, method, target).within(PATIENCE);
+        let mut request = Fetch::over_unix(&self.socket, method, target).within(self.patience);
         request.body_bytes_max = ANSWER_BYTES_MAX;
         if let Some(body) = body {
             request = request.with_body("application/json", body);
@@ -77,12 +86,24 @@ impl Daemon {
 
     fn unreachable(&self, error: FetchError) -> anyhow::Error {
         let socket = self.socket.display();
-        match error {
-            FetchError::NoSocket(_) | FetchError::Refused => anyhow!(
-                "no readyd answers at {socket}: start one with `readyd serve`, or name its socket with --socket or its file with --config"
-            ),
-            other => anyhow!("{socket}: {other}"),
-        }
+        let why = match &error {
+            FetchError::NoSocket(_) => "there is none",
+            FetchError::Refused => "nobody listens",
+            FetchError::Local(why) if why.kind() == ErrorKind::PermissionDenied => {
+                return anyhow!("{socket} is for the user that runs readyd: run this as that user, or with sudo");
+            }
+            other => return anyhow!("readyd at {socket}: {other}"),
+        };
+        let elsewhere = match self.missed.as_slice() {
+            [] => String::new(),
+            missed => {
+                let missed: Vec<String> = missed.iter().map(|path| path.display().to_string()).collect();
+                format!(", nor at {}", missed.join(", "))
+            }
+        };
+        anyhow!(
+            "no readyd answers at {socket} ({why}){elsewhere}: start one with `readyd serve`, or name its socket with --socket or its file with --config"
+        )
     }
 }
 
@@ -104,11 +125,31 @@ fn json_of(answer: &Fetched) -> anyhow::Result<Value> {
     if (200..300).contains(&answer.status) {
         return Ok(body);
     }
-    let error = body["error"].as_str().unwrap_or("it was refused");
+    let error = in_commands(body["error"].as_str().unwrap_or("readyd refused it"));
     match body["hint"].as_str() {
-        Some(hint) if !hint.is_empty() => bail!("{error}; {hint}"),
-        _ => bail!("{error} ({})", answer.status),
+        Some(hint) if !hint.is_empty() => bail!("{error}; {}", in_commands(hint)),
+        _ => bail!("{error}"),
     }
+}
+
+/// The daemon's hints name routes, which is what it speaks; who types commands is told of commands.
+fn in_commands(said: &str) -> String {
+    /// The longest first: one may begin with another.
+    const COMMANDS: [(&str, &str); 7] = [
+        ("GET /v1/checks/store", "`readyd explain store`"),
+        ("GET /v1/checks", "`readyd status --all`"),
+        ("GET /v1/status", "`readyd status`"),
+        ("GET /v1/maintenance", "`readyd maintenance list`"),
+        ("GET /livez", "`readyd status`"),
+        (
+            "DELETE /v1/drain for the node, /v1/drain?tenant=acme for a tenant",
+            "`readyd undrain`, `readyd undrain acme`",
+        ),
+        ("window=last", "--window last"),
+    ];
+    COMMANDS
+        .iter()
+        .fold(said.to_owned(), |said, (route, command)| said.replace(route, command))
 }
 
 /// Where `control.sock` may be, best first.

@@ -18,24 +18,34 @@ mod digest;
 mod emit;
 mod explain;
 mod generate;
+mod help;
+mod history;
+mod install;
 mod lock;
+mod manual;
+mod moment;
 mod operations;
 mod probe;
+mod progress;
+mod reasons;
+mod screen;
 mod serve;
+mod sheet;
 mod skills;
 mod status;
 mod table;
 mod triage;
 mod values;
 mod view;
+mod watch;
 mod why;
 
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
-use arguments::{Arguments, Command, Lock, Probe, Skills, Status};
+use arguments::{Arguments, Command, Digest, Lock, Probe, Skills, Status};
 
 /// `EX_USAGE`: the command was used wrongly.
 const USAGE: u8 = 64;
@@ -47,7 +57,9 @@ type Outcome = anyhow::Result<ExitCode>;
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse().and_then(json_has_a_use) {
+    let parsed = help::command().try_get_matches();
+    let parsed = parsed.and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match parsed.and_then(json_has_a_use) {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),
     };
@@ -76,11 +88,16 @@ pub fn run() -> ExitCode {
 fn json_has_a_use(arguments: Arguments) -> Result<Arguments, clap::Error> {
     let instead = match &arguments.command {
         _ if !arguments.json => return Ok(arguments),
-        Command::Serve => "`serve` answers over HTTP, in JSON",
-        Command::Status(Status { watch: true, .. }) => "`status --watch` draws for people: leave one of them out",
-        Command::Demo(_) | Command::Completions { .. } | Command::Man { .. } | Command::Lock(Lock::Write(_)) => {
-            "this command prints only text"
+        Command::Serve(_) => "`serve` answers over HTTP, in JSON",
+        Command::Status(Status { watch: true, .. }) | Command::Digest(Digest { watch: true, .. }) => {
+            "`--watch` draws for people: leave one of them out; /v1/stream has each change in JSON"
         }
+        Command::Demo(_)
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Lock(Lock::Write(_))
+        | Command::Install(_)
+        | Command::Uninstall(_) => "this command prints only text",
         _ => return Ok(arguments),
     };
     Err(Arguments::command().error(
@@ -104,7 +121,7 @@ fn asked_to_judge() -> bool {
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--config" | "--socket" => drop(words.next()),
+            "--config" | "--socket" | "--color" | "--colour" => drop(words.next()),
             word if word.starts_with('-') => {}
             word => return matches!(word, "check" | "triage"),
         }
@@ -113,15 +130,22 @@ fn asked_to_judge() -> bool {
 }
 
 fn dispatch(arguments: Arguments) -> Outcome {
-    let Arguments { place, json, command } = arguments;
+    let Arguments {
+        place,
+        json,
+        colour,
+        command,
+    } = arguments;
+    screen::choose(colour);
     match command {
-        Command::Serve => serve::run(&place),
+        Command::Serve(options) => serve::run(&place, &options),
         Command::Check(options) => check::run(&place, &options),
         Command::Status(options) => status::run(&place, &options, json),
-        Command::Why => why::run(&place, json),
+        Command::Why(options) => why::run(&place, &options, json),
         Command::Digest(options) => digest::run(&place, &options, json),
         Command::Emit(options) => emit::run(&place, &options),
         Command::Explain(options) => explain::run(&place, &options, json),
+        Command::History(options) => history::run(&place, &options, json),
         Command::Triage(options) => triage::run(&place, &options, json),
         Command::Simulate(options) => explain::simulate(&place, &options, json),
         Command::Probe(command) => probe::run(&place, &command, json),
@@ -134,6 +158,8 @@ fn dispatch(arguments: Arguments) -> Outcome {
         Command::Bundle(options) => bundle::run(&place, &options),
         Command::Skills(command) => skills::run(&place, &command, json),
         Command::Demo(options) => demo::run(&options),
+        Command::Install(options) => install::install(&options),
+        Command::Uninstall(options) => install::uninstall(&options),
         Command::Completions { shell } => generate::completions(shell),
         Command::Man { directory } => generate::man(directory.as_deref()),
     }

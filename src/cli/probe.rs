@@ -75,7 +75,7 @@ fn ask(mut config: Config, place: &Place, name: &str, as_json: bool) -> Outcome 
     if let Some(tenant) = &check.tenant {
         config.tenants.retain(|known, _| known == tenant);
     }
-    let snapshot = oneshot::ask_all(config, &config::options(place), |_, _, _| {})?;
+    let snapshot = oneshot::ask_all(config, &config::options(place), |_| {})?;
     let view = snapshot
         .checks
         .iter()

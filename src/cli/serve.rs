@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use super::Outcome;
-use super::arguments::Place;
+use super::arguments::{Place, Serve};
 use super::config;
 
-pub fn run(place: &Place) -> Outcome {
-    crate::daemon::serve(&config::options(place))?;
+pub fn run(place: &Place, options: &Serve) -> Outcome {
+    crate::daemon::serve(&config::options(place), options.log_file.as_deref())?;
     Ok(ExitCode::SUCCESS)
 }

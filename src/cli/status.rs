@@ -1,105 +1,63 @@
-//! Shell: `readyd status`: verdict, reasons, tenants and checks, worst first.
+//! Shell: `readyd status`: why, worst first, tenants, and the next step.
 
-use std::io::Write as _;
+mod drawn;
+
 use std::process::ExitCode;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::Outcome;
 use super::arguments::{Place, Status};
 use super::daemon::{Daemon, encoded};
-use super::table::{coloured, fitted, width};
-use super::view::{age, check_name, items, text};
-
-const REDRAW_EVERY: Duration = Duration::from_secs(1);
-/// The column of the summaries.
-const SUMMARY: usize = 3;
+use super::{screen, watch};
+use drawn::{Wanted, drawn};
+pub use drawn::{draw_head, tenant};
 
 pub fn run(place: &Place, options: &Status, as_json: bool) -> Outcome {
-    let daemon = Daemon::find(place)?;
+    let tenant = options.tenant();
+    let wanted = Wanted {
+        tenant,
+        all: options.all,
+    };
     if options.watch {
-        return watch(&daemon, options);
+        let of = tenant.map(str::to_owned);
+        return watch::run(
+            place,
+            move |daemon| told(daemon, of.as_deref()),
+            |status, width, moments| drawn(status, &wanted, width, moments),
+        );
     }
-    let status = fetch(&daemon, options)?;
+    let daemon = Daemon::find(place)?;
     if as_json {
-        println!("{status:#}");
-    } else {
-        print!("{}", coloured(&drawn(&status, options.all, width())));
+        println!("{:#}", answer(&daemon, tenant)?);
+        return Ok(ExitCode::SUCCESS);
     }
+    let status = told(&daemon, tenant)?;
+    let screen = screen::stdout();
+    let sheet = drawn(&status, &wanted, screen.width(), &screen::moments());
+    print!("{}", sheet.text(screen.coloured));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Until interrupted or the reader goes away.
-fn watch(daemon: &Daemon, options: &Status) -> Outcome {
-    loop {
-        let drawn = match fetch(daemon, options) {
-            Ok(status) => drawn(&status, options.all, width()),
-            Err(error) => format!("{error:#}\n"),
-        };
-        let mut out = std::io::stdout().lock();
-        let written = write!(out, "\u{1b}[H\u{1b}[2J{}", coloured(&drawn)).and_then(|()| out.flush());
-        if written.is_err() {
-            return Ok(ExitCode::SUCCESS);
-        }
-        drop(out);
-        std::thread::sleep(REDRAW_EVERY);
-    }
+/// For machines: everything, or what `/ready/T` says of one tenant (a 503 is an answer here).
+fn answer(daemon: &Daemon, tenant: Option<&str>) -> anyhow::Result<Value> {
+    let Some(tenant) = tenant else {
+        return daemon.json("/v1/status");
+    };
+    let answer = daemon.get(&format!("/ready/{}", encoded(tenant)))?;
+    anyhow::ensure!(answer.status != 404, unknown(tenant));
+    Ok(serde_json::from_slice(&answer.body)?)
 }
 
-/// Everything, or what `/ready/T` says of one tenant (a 503 is an answer here).
-fn fetch(daemon: &Daemon, options: &Status) -> anyhow::Result<Value> {
-    match &options.tenant {
-        None => daemon.json("/v1/status"),
-        Some(tenant) => {
-            let answer = daemon.get(&format!("/ready/{}", encoded(tenant)))?;
-            anyhow::ensure!(
-                answer.status != 404,
-                "{tenant} is not a tenant of this node; `readyd status` lists them"
-            );
-            Ok(serde_json::from_slice(&answer.body)?)
-        }
+/// Everything, which knows the tenant that is asked for.
+pub fn told(daemon: &Daemon, tenant: Option<&str>) -> anyhow::Result<Value> {
+    let status = daemon.json("/v1/status")?;
+    if let Some(tenant) = tenant {
+        anyhow::ensure!(self::tenant(&status, tenant).is_some(), unknown(tenant));
     }
+    Ok(status)
 }
 
-fn drawn(status: &Value, all: bool, width: Option<usize>) -> String {
-    let mut out = format!(
-        "{}  {}  {} since {}\n",
-        text(&status["status"]),
-        text(&status["node"]),
-        text(&status["phase"]),
-        text(&status["since"])
-    );
-    for reason in items(&status["reasons"]) {
-        out.push_str(&format!("  - {}\n", text(reason)));
-    }
-    let checks: Vec<&Value> = items(&status["checks"]).collect();
-    let shown: Vec<&&Value> = checks.iter().filter(|check| all || check["level"] != "ok").collect();
-    if !shown.is_empty() {
-        out.push('\n');
-        let mut rows = vec![["LEVEL", "CHECK", "AGE", "SUMMARY"].map(String::from).to_vec()];
-        rows.extend(shown.iter().map(|check| check_row(check)));
-        out.push_str(&fitted(rows, SUMMARY, width));
-    }
-    out.push_str(&format!(
-        "\n{} of {} checks ok, {} tenants\n",
-        status["checks_ok"], status["checks_total"], status["tenants_total"]
-    ));
-    for check in shown
-        .iter()
-        .filter(|check| check["hint"].as_str().is_some_and(|hint| !hint.is_empty()))
-        .take(3)
-    {
-        out.push_str(&format!("next: {} ({})\n", text(&check["hint"]), check_name(check)));
-    }
-    out
-}
-
-fn check_row(check: &Value) -> Vec<String> {
-    vec![
-        text(&check["level"]),
-        check_name(check),
-        age(check),
-        text(&check["summary"]),
-    ]
+fn unknown(tenant: &str) -> String {
+    format!("{tenant} is not a tenant of this node; `readyd status` lists them")
 }

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::arguments::{Place, Triage};
 use super::daemon::{Daemon, encoded};
-use super::table::coloured;
+use super::screen;
+use super::sheet::Sheet;
 use super::view::{check_name, items, text};
 use super::{CHECK_UNKNOWN, Outcome};
 
@@ -50,7 +51,7 @@ pub fn run(place: &Place, options: &Triage, as_json: bool) -> Outcome {
     if as_json {
         println!("{:#}", walk.json());
     } else {
-        print!("{}", coloured(&walk.drawn()));
+        print!("{}", Sheet::of_lines(&walk.drawn()).text(screen::stdout().coloured));
     }
     Ok(ExitCode::from(walk.exit_code()))
 }
@@ -195,8 +196,17 @@ impl Walk {
         for said in &self.beside {
             out.push_str(&format!("\n{said}"));
         }
-        out.push_str(&format!("\nlook first at: {}\n", self.look_first_at()));
+        out.push_str(&format!("\nlook first at: {}{}\n", self.look_first_at(), self.next()));
         out
+    }
+
+    /// `; next: openclaw doctor`: on the line that is read, wherever the step stands.
+    fn next(&self) -> String {
+        let first = self.first.map(|(step, check)| &self.steps[step].checks[check]);
+        match first.and_then(|check| check["hint"].as_str()) {
+            Some(hint) if !hint.is_empty() => format!("; next: {}", hint.strip_prefix("Run: ").unwrap_or(hint)),
+            _ => String::new(),
+        }
     }
 
     fn json(&self) -> Value {
@@ -261,9 +271,15 @@ impl State {
     }
 }
 
-/// What no check says: why the answer is 503 all the same, or is not although something is wrong.
+/// What no check says: why the answer is 503 all the same, or is not although something is wrong; and what is wrong with
+/// asking rather than with the tenant.
 fn beside(ready: &Value, tenant: &str) -> Vec<String> {
-    let mut said = Vec::new();
+    let faults = items(&ready["reasons"])
+        .map(text)
+        .filter(|reason| reason.starts_with("probe_fault: "));
+    let mut said: Vec<String> = faults
+        .map(|fault| format!("{fault}: the same of every tenant, so mend the asking before the tenant"))
+        .collect();
     if let Some(phase @ ("starting" | "draining")) = ready["phase"].as_str() {
         let reason = ready["reasons"][0].as_str().unwrap_or_default();
         said.push(format!(

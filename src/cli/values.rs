@@ -2,6 +2,7 @@
 
 use crate::config::units;
 use crate::digest::answer::Query;
+use crate::http::site::HistoryQuery;
 use crate::readiness::Request;
 use crate::words::text::clean_line;
 
@@ -10,6 +11,15 @@ pub fn duration(value: &str) -> Result<String, String> {
     match units::duration(value) {
         Some(duration) if !duration.is_zero() => Ok(value.to_owned()),
         _ => Err("a duration is a whole number above 0 and a unit: 30m, 2h, 1d".to_owned()),
+    }
+}
+
+/// How far back history goes; as it was written.
+pub fn span(value: &str) -> Result<String, String> {
+    let asked = [("span".to_owned(), value.to_owned())];
+    match HistoryQuery::parse(&asked) {
+        Ok(_) => Ok(value.to_owned()),
+        Err((_, hint)) => Err(hint),
     }
 }
 

@@ -1,55 +1,88 @@
-//! Shell: `readyd why`: the last change of the verdict, with the findings that made it.
+//! Shell: `readyd why`: the last change of the verdict, with the findings that made it; or why a tenant is what it is.
 
 use std::process::ExitCode;
 
 use serde_json::Value;
 
 use super::Outcome;
-use super::arguments::Place;
+use super::arguments::{Place, Why};
 use super::daemon::Daemon;
+use super::moment::Moments;
+use super::reasons::{self, INDENT};
+use super::screen;
+use super::sheet::{Sheet, Span, Tone};
+use super::status;
 use super::view::{items, text};
 
-pub fn run(place: &Place, as_json: bool) -> Outcome {
-    let status = Daemon::find(place)?.json("/v1/status")?;
+const LINES_MAX: usize = 3;
+
+pub fn run(place: &Place, options: &Why, as_json: bool) -> Outcome {
+    let daemon = Daemon::find(place)?;
+    let tenant = options.tenant.as_deref();
+    let status = status::told(&daemon, tenant)?;
     if as_json {
-        println!("{:#}", status["last_change"]);
-    } else {
-        print!("{}", drawn(&status));
+        match tenant.and_then(|name| status::tenant(&status, name)) {
+            Some(tenant) => println!("{tenant:#}"),
+            None => println!("{:#}", status["last_change"]),
+        }
+        return Ok(ExitCode::SUCCESS);
     }
+    let screen = screen::stdout();
+    let sheet = drawn(&status, tenant, screen.width(), &screen::moments());
+    print!("{}", sheet.text(screen.coloured));
     Ok(ExitCode::SUCCESS)
 }
 
-fn drawn(status: &Value) -> String {
-    let now = text(&status["status"]);
-    let change = &status["last_change"];
-    if change.is_null() {
-        let since = text(&status["since"]);
-        let sentence = format!("The verdict has not changed since the start: it is {now} since {since}.\n");
-        return sentence + &reasons(&status["reasons"]);
+fn drawn(status: &Value, tenant: Option<&str>, width: Option<usize>, moments: &Moments) -> Sheet {
+    let mut sheet = Sheet::new(width);
+    status::draw_head(&mut sheet, status, tenant, moments);
+    let reasons = match tenant {
+        Some(tenant) => reasons::of_tenant(status, tenant),
+        None => reasons::of_node(status),
+    };
+    if !reasons.is_empty() {
+        sheet.gap();
+        reasons::draw(&mut sheet, &reasons, moments, false);
     }
-    let mut out = format!(
-        "{} → {} at {}\n",
-        text(&change["from"]),
-        text(&change["to"]),
-        text(&change["at"])
-    );
-    for (title, list) in [
-        ("made it better", &change["better"]),
-        ("wrong since then", &change["reasons"]),
-    ] {
-        let list = reasons(list);
-        if !list.is_empty() {
-            out.push_str(&format!("{title}:\n{list}"));
+    let change = &status["last_change"];
+    match (tenant, change.is_null()) {
+        (Some(_), _) => {}
+        (None, true) => {
+            sheet.gap();
+            sheet.line(["The verdict has not changed since the start.".into()]);
+        }
+        (None, false) => {
+            sheet.gap();
+            draw_change(&mut sheet, status, moments);
         }
     }
-    if status["status"] != change["to"] || status["reasons"] != change["reasons"] {
-        out.push_str(&format!("now {now}\n{}", reasons(&status["reasons"])));
+    if !reasons.is_empty() {
+        sheet.gap();
+        reasons::draw_next(&mut sheet, &reasons);
     }
-    out
+    sheet
 }
 
-fn reasons(list: &Value) -> String {
-    items(list).map(|reason| format!("  - {}\n", text(reason))).collect()
+/// `ok → down at 07:31, 12 min ago`, and what was said then where that is not what is said now.
+fn draw_change(sheet: &mut Sheet, status: &Value, moments: &Moments) {
+    let change = &status["last_change"];
+    let when = moments.when(&text(&change["at"]));
+    sheet.line([
+        text(&change["from"]).into(),
+        " → ".into(),
+        Span::state(&text(&change["to"])),
+        format!(" at {when}").into(),
+    ]);
+    let then = match status["reasons"] == change["reasons"] {
+        true => &Value::Null,
+        false => &change["reasons"],
+    };
+    for (title, list) in [("better", &change["better"]), ("then", then)] {
+        let mut head = Span::new(title, Tone::Faint);
+        for reason in items(list) {
+            sheet.paragraph(std::mem::take(&mut head), INDENT, &text(reason).into(), LINES_MAX);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -58,48 +91,72 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::words::Wall;
 
     fn check(status: Value, expected: Expect) {
-        expected.assert_eq(&drawn(&status));
+        let moments = Moments {
+            now: Wall::parse_rfc3339("2026-11-20T07:43:10Z").unwrap(),
+            offset: |_| 0,
+            relative: true,
+        };
+        expected.assert_eq(&drawn(&status, None, Some(80), &moments).text(false));
     }
 
     #[test]
     fn what_became_better_is_told_by_what_made_it_so() {
         check(
             json!({
-                "status": "degraded", "reasons": ["acme doctor: cadence"],
+                "status": "degraded", "node": "mac-3", "since": "2026-11-20T07:31:07Z", "reasons": ["acme doctor: cadence"],
+                "why": [{"text": "acme doctor: cadence", "severity": "degraded", "check": "doctor@acme",
+                    "tenant": "acme", "hint": "Run: openclaw doctor --lint --json"}],
+                "checks": [{"check": "doctor", "tenant": "acme", "since": "2026-11-20T07:20:00Z"}],
                 "last_change": {
                     "at": "2026-11-20T07:31:07Z", "from": "down", "to": "degraded",
                     "reasons": ["acme doctor: cadence"], "better": ["acme gateway: ready (was down)"],
                 },
             }),
             expect![[r#"
-                down → degraded at 2026-11-20T07:31:07Z
-                made it better:
-                  - acme gateway: ready (was down)
-                wrong since then:
-                  - acme doctor: cadence
+                degraded  mac-3  since 07:31, 12 min ago
+
+                degraded  acme doctor: cadence
+                          since 07:20, 23 min ago
+
+                down → degraded at 07:31, 12 min ago
+                better    acme gateway: ready (was down)
+
+                next: openclaw doctor --lint --json
+                      evidence: readyd explain doctor@acme
             "#]],
         );
     }
 
     #[test]
-    fn what_became_worse_is_told_with_what_is_said_now_where_that_differs() {
+    fn what_became_worse_is_told_with_what_was_said_then_where_that_differs() {
         check(
             json!({
-                "status": "down", "reasons": ["acme gateway: refused", "disk: 1% free"],
+                "status": "down", "node": "mac-3", "since": "2026-11-20T07:31:07Z",
+                "reasons": ["acme gateway: refused", "disk: 1% free"],
+                "why": [
+                    {"text": "acme gateway: refused (explains 1 more)", "severity": "down", "check": "gateway@acme",
+                     "symptoms": ["doctor@acme"]},
+                    {"text": "disk: 1% free", "severity": "degraded", "check": "disk"},
+                ],
                 "last_change": {
                     "at": "2026-11-20T07:31:07Z", "from": "ok", "to": "down",
                     "reasons": ["acme gateway: refused"], "better": [],
                 },
             }),
             expect![[r#"
-                ok → down at 2026-11-20T07:31:07Z
-                wrong since then:
-                  - acme gateway: refused
-                now down
-                  - acme gateway: refused
-                  - disk: 1% free
+                down      mac-3  since 07:31, 12 min ago
+
+                down      acme gateway: refused
+                          explains doctor
+                degraded  disk: 1% free
+
+                ok → down at 07:31, 12 min ago
+                then      acme gateway: refused
+
+                next: readyd explain gateway@acme
             "#]],
         );
     }
@@ -107,9 +164,11 @@ mod tests {
     #[test]
     fn no_change_since_the_start_is_a_sentence() {
         check(
-            json!({"status": "ok", "since": "2026-11-20T07:31:07Z", "reasons": [], "last_change": null}),
+            json!({"status": "ok", "node": "mac-3", "since": "2026-11-20T07:31:07Z", "last_change": null}),
             expect![[r#"
-                The verdict has not changed since the start: it is ok since 2026-11-20T07:31:07Z.
+                ok        mac-3  since 07:31, 12 min ago
+
+                The verdict has not changed since the start.
             "#]],
         );
     }

@@ -46,6 +46,7 @@ impl Sources {
         let mut leaves = Vec::new();
         let mut shown = show::tenant(known);
         shown["tenant_budget"] = known.tenant_budget.unwrap_or(config.digest.tenant_budget).into();
+        shown["slo"] = show::slo(known.slo.over(config.slo));
         flatten(&shown, &mut Vec::new(), &mut leaves);
         for name in config.probes.keys() {
             if let Some(probe) = config.probe(&CheckId::of(name.clone(), tenant.clone())) {
@@ -121,6 +122,7 @@ impl Sources {
         let of_file = file.and_then(|file| find(file.get("tenants")?.get(tenant.as_str())?, path));
         let inherited = || match path {
             [key] if key == "tenant_budget" => find(file?, &["digest".to_owned(), key.clone()]),
+            [key, _] if key == "slo" => find(file?, path),
             _ => None,
         };
         of_file

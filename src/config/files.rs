@@ -34,6 +34,11 @@ pub fn read(path: &Path, bytes_max: usize) -> Result<Vec<u8>, String> {
 /// The same where nobody else could have written it: the file is root's, ours or of one of `owners`, and
 /// writable by its owner alone. `more`: [`OFlags::NOFOLLOW`], say.
 pub fn read_guarded(path: &Path, more: OFlags, owners: &[u32], bytes_max: usize) -> Result<Vec<u8>, String> {
+    let (file, _) = open_guarded(path, more, owners)?;
+    read_open(file, bytes_max)
+}
+
+fn open_guarded(path: &Path, more: OFlags, owners: &[u32]) -> Result<(File, Owner), String> {
     let (file, owner) = open(path, more).map_err(unreadable)?;
     let ours = rustix::process::geteuid().as_raw();
     if owner.uid != 0 && owner.uid != ours && !owners.contains(&owner.uid) {
@@ -46,7 +51,27 @@ pub fn read_guarded(path: &Path, more: OFlags, owners: &[u32], bytes_max: usize)
     if owner.mode & 0o022 != 0 {
         return Err("is writable by others; run chmod go-w on it".to_owned());
     }
-    read_open(file, bytes_max)
+    Ok((file, owner))
+}
+
+/// A credential of ours as it was read.
+#[derive(Debug)]
+pub struct Secret {
+    pub bytes: Vec<u8>,
+    /// Everybody on this host may read it.
+    pub is_open_to_all: bool,
+}
+
+/// The same as [`read_guarded`] for a credential of ours.
+///
+/// Links are followed: Kubernetes mounts every secret as one, and certbot keeps what is in force as one. It is the file at
+/// their end that must be root's or ours.
+pub fn read_secret(path: &Path, bytes_max: usize) -> Result<Secret, String> {
+    let (file, owner) = open_guarded(path, OFlags::empty(), &[])?;
+    Ok(Secret {
+        bytes: read_open(file, bytes_max)?,
+        is_open_to_all: owner.mode & 0o004 != 0,
+    })
 }
 
 /// A regular file, opened without waiting, for those who read it in pieces.

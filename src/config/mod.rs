@@ -8,6 +8,7 @@
 //!
 //! Shell: `load`, `scan`, `files`, `env_file`, `tokens`, `swap`. All else is pure.
 
+mod access;
 pub mod checks;
 pub mod compose;
 pub mod declaration;
@@ -42,6 +43,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::lint::Lint;
+use crate::history::{Slo, Slos};
 use crate::link::place::Place;
 use crate::link::token::TokenPlaces;
 use crate::probe::declaration::{Instance, Probe};
@@ -57,6 +59,8 @@ pub struct Config {
     pub hosts: Vec<String>,
     /// Bearer for a non-loopback `listen`.
     pub token_file: Option<PathBuf>,
+    /// What `listen` is served with; `None`: in the clear.
+    pub tls: Option<Tls>,
     pub agent_check: Option<SocketAddr>,
     pub state_dir: PathBuf,
     pub runtime_dir: PathBuf,
@@ -72,6 +76,8 @@ pub struct Config {
     pub no_tenants_on_purpose: bool,
     pub digest: Digest,
     pub readiness: Readiness,
+    /// What tenants promise that say nothing else; with a window.
+    pub slo: SloWords,
     pub exec: ExecLimits,
     pub openclaw: Openclaw,
     /// By name, shipped and the user's, disabled ones too.
@@ -80,6 +86,13 @@ pub struct Config {
     pub path: Option<PathBuf>,
     /// Nothing that stops us: overrides of unknown probes, ignored keys of fragments. Shown by `config check`.
     pub warnings: Vec<String>,
+}
+
+/// A certificate with its chain, and its key (PEM). One file may hold both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    pub cert_file: PathBuf,
+    pub key_file: PathBuf,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +130,7 @@ pub struct Tenant {
     pub listeners: Vec<String>,
     /// `None`: `digest.tenant_budget`.
     pub tenant_budget: Option<u64>,
+    pub slo: SloWords,
     /// Jobs, by name or id, that may run often, and may do what others do.
     pub approved_jobs: BTreeSet<String>,
     /// Probes as this tenant's fragments patiently want them; absent: as in [`Config::probes`].
@@ -127,14 +141,24 @@ pub struct Tenant {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digest {
-    /// Another node's digest to join with ours: `http://…/v1/webhook-digest` (or its origin alone).
+    /// Another node's digest to join with ours: `http(s)://…/v1/webhook-digest` (or its origin alone).
     pub source: Option<String>,
     pub source_token_file: Option<PathBuf>,
+    /// The authorities that its certificate is believed by; `None`: this system's.
+    pub source_ca_file: Option<PathBuf>,
     pub stale_after: Duration,
     /// Failures per endpoint in the sliding window before it degrades.
     pub budget: u64,
     pub tenant_budget: u64,
     pub adhoc_tenants_max: usize,
+}
+
+/// What was said of a budget, of all tenants or of one. A promise needs a target from either.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SloWords {
+    pub target: Option<f64>,
+    /// Default: [`SloWords::WINDOW`].
+    pub window: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,8 +206,40 @@ impl Tenant {
     }
 }
 
+impl SloWords {
+    pub const WINDOW: Duration = Duration::from_secs(30 * 86_400);
+    pub const DEFAULT: SloWords = SloWords {
+        target: None,
+        window: Some(Self::WINDOW),
+    };
+
+    /// Word by word, these first.
+    pub fn over(self, others: SloWords) -> SloWords {
+        SloWords {
+            target: self.target.or(others.target),
+            window: self.window.or(others.window),
+        }
+    }
+
+    /// `None` without a target.
+    fn promise(self) -> Option<Slo> {
+        Some(Slo {
+            target: self.target?,
+            window: self.window.unwrap_or(Self::WINDOW),
+        })
+    }
+}
+
 impl Config {
     pub const TENANTS_MAX: usize = 256;
+
+    /// Which tenant promises what.
+    pub fn slos(&self) -> Slos {
+        let tenants = self.tenants.iter();
+        tenants
+            .filter_map(|(name, tenant)| Some((name.clone(), tenant.slo.over(self.slo).promise()?)))
+            .collect()
+    }
 
     /// The probe as bound to one check, with the tenant's own patience; `None` when it is unknown.
     pub fn probe(&self, check: &CheckId) -> Option<&Arc<Probe>> {

@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::access::{access_warning, source_warnings};
 use super::environment::Environment;
 use super::keys;
 use super::problem::Problems;
 use super::shape::{self, Fields, Wording, join};
 use super::yaml::{Node, Value};
-use super::{Config, Dialect, Digest, ExecLimits, Openclaw, Posture, Readiness, Sockets, Tenant};
+use super::{Config, Dialect, Digest, ExecLimits, Openclaw, Posture, Readiness, SloWords, Sockets, Tenant, Tls};
 use crate::ingest::endpoint;
 use crate::link::place::{Address, Fingerprint, Place, Trust};
 use crate::probe::declaration::Instance;
@@ -123,6 +124,7 @@ impl Tenant {
             endpoints: BTreeMap::new(),
             listeners: Vec::new(),
             tenant_budget: None,
+            slo: SloWords::default(),
             approved_jobs: BTreeSet::new(),
             probes: BTreeMap::new(),
             trouble: None,
@@ -140,10 +142,10 @@ pub fn mode(text: &str) -> Option<u32> {
     octal.then(|| u32::from_str_radix(digits, 8).ok()).flatten()
 }
 
-/// Whether `text` is an `http://` URL with a host, and without user info, query and fragment:
+/// Whether `text` is an `http://` or `https://` URL with a host, and without user info, query and fragment:
 /// secrets go into files.
 pub fn is_origin_url(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("http://") else {
+    let Some(rest) = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://")) else {
         return false;
     };
     let host = rest.split('/').next().unwrap_or_default();
@@ -189,6 +191,7 @@ fn top(fields: Fields<'_>, paths: &Paths, environment: &Environment) -> Config {
         listen: address(fields, "listen").unwrap_or(SocketAddr::from(([127, 0, 0, 1], 9099))),
         hosts: owned(fields.texts("hosts").unwrap_or_default()),
         token_file: paths.of(fields, "token_file"),
+        tls: tls(Fields::of(fields.node("tls"), keys::TLS), paths),
         agent_check: address(fields, "agent_check"),
         runtime_dir: runtime_dir.unwrap_or_else(|| environment.runtime_dir(&state_dir)),
         state_dir,
@@ -206,6 +209,7 @@ fn top(fields: Fields<'_>, paths: &Paths, environment: &Environment) -> Config {
                 .duration("startup_grace")
                 .unwrap_or(Duration::from_secs(60)),
         },
+        slo: slo(fields).over(SloWords::DEFAULT),
         exec: exec_limits(Fields::of(fields.node("exec"), keys::EXEC_LIMITS), paths, environment),
         openclaw: openclaw(Fields::of(fields.node("openclaw"), keys::OPENCLAW)),
         probes: BTreeMap::new(),
@@ -219,6 +223,14 @@ fn node_name(environment: &Environment) -> String {
         true => environment.hostname.clone(),
         false => "localhost".to_owned(),
     }
+}
+
+/// `None` where a half of it is missing: [`cross_checks`] says so.
+fn tls(fields: Fields<'_>, paths: &Paths) -> Option<Tls> {
+    Some(Tls {
+        cert_file: paths.of(fields, "cert_file")?,
+        key_file: paths.of(fields, "key_file")?,
+    })
 }
 
 fn sockets(fields: Fields<'_>) -> Sockets {
@@ -247,10 +259,19 @@ fn digest(fields: Fields<'_>, paths: &Paths) -> Digest {
             .filter(|source| *source != "local")
             .map(str::to_owned),
         source_token_file: paths.of(fields, "source_token_file"),
+        source_ca_file: paths.of(fields, "source_ca_file"),
         stale_after: fields.duration("stale_after").unwrap_or(Duration::from_secs(60)),
         budget: fields.count("budget").unwrap_or(10),
         tenant_budget: fields.count("tenant_budget").unwrap_or(50),
         adhoc_tenants_max: usize::try_from(adhoc).unwrap_or(usize::MAX),
+    }
+}
+
+fn slo(fields: Fields<'_>) -> SloWords {
+    let fields = Fields::of(fields.node("slo"), keys::SLO);
+    SloWords {
+        target: fields.text("target").and_then(super::units::share),
+        window: fields.duration("window"),
     }
 }
 
@@ -344,6 +365,7 @@ fn tenant(name: TenantName, fields: Fields<'_>, paths: &Paths, problems: &mut Pr
             .filter_map(|entry| Some((endpoint::stored(&entry.key)?.to_string(), budget(&entry.node)?)))
             .collect(),
         tenant_budget: fields.count("tenant_budget"),
+        slo: slo(fields),
         approved_jobs: approved_jobs(fields),
         ..Tenant::named(name)
     }
@@ -416,22 +438,19 @@ fn cross_checks(
             format!("is the address of `listen` ({}) as well", config.listen),
         );
     }
-    if !config.listen.ip().is_loopback() && config.token_file.is_none() {
-        config.warnings.push(format!(
-            "listen {} is not loopback and there is no `token_file`: it gives the bare verdict and nothing else",
-            config.listen
-        ));
+    let half = |tls: Fields<'_>| tls.node("cert_file").is_some() != tls.node("key_file").is_some();
+    if let Some(node) = fields.node("tls")
+        && half(Fields::of(Some(node), keys::TLS))
+    {
+        problems.add(&node.at, "tls", "needs both `cert_file` and `key_file`");
     }
+    config.warnings.extend(access_warning(config));
     if config.sockets.control_mode & 0o002 != 0 {
         config
             .warnings
             .push("sockets.control_mode lets every user of this host change state".to_owned());
     }
-    if config.digest.source_token_file.is_some() && config.digest.source.is_none() {
-        config
-            .warnings
-            .push("digest.source_token_file is not used: digest.source is local".to_owned());
-    }
+    config.warnings.extend(source_warnings(&config.digest));
     let foreign = config.tenants.values().find(|tenant| tenant.user.is_some());
     if let (Some(tenant), false) = (foreign, environment.is_root) {
         config.warnings.push(format!(

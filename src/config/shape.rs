@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::problem::Problems;
 use super::units;
 use super::yaml::{Node, Scalar, Value};
+use crate::words::redact;
 
 /// One key of a map.
 #[derive(Debug)]
@@ -147,7 +148,7 @@ pub fn check(shape: &Shape, node: &Node, path: &str, wording: Wording, problems:
         (_, Value::Scalar(scalar)) => {
             if let Err(expected) = single(shape, scalar) {
                 let found = match wording.quotes_values {
-                    true => format!("{:?}", shortened(&scalar.text)),
+                    true => format!("{:?}", shortened(&redact::finding(&scalar.text))),
                     false => "something else".to_owned(),
                 };
                 problems.add(&node.at, path, format!("expected {expected}, found {found}"));

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::secrets::looks_like_secret;
 use super::units::{write_amount, write_duration, write_share, write_size};
-use super::{Config, Dialect, Posture, Tenant};
+use super::{Config, Dialect, Posture, SloWords, Tenant};
 use crate::link::place::{Place, Trust};
 use crate::probe::declaration::{Asks, Exec, Instance, Lane, Parse, Probe, Rule, RuleAct, Scope, TokenPolicy, Tokens};
 use crate::words::{TenantName, Via};
@@ -37,6 +37,10 @@ pub fn show(config: &Config) -> Value {
         "listen": config.listen.to_string(),
         "hosts": config.hosts,
         "token_file": path(config.token_file.as_deref()),
+        "tls": {
+            "cert_file": path(config.tls.as_ref().map(|tls| tls.cert_file.as_path())),
+            "key_file": path(config.tls.as_ref().map(|tls| tls.key_file.as_path())),
+        },
         "agent_check": config.agent_check.map(|address| address.to_string()),
         "state_dir": path(Some(&config.state_dir)),
         "runtime_dir": path(Some(&config.runtime_dir)),
@@ -52,12 +56,14 @@ pub fn show(config: &Config) -> Value {
         "digest": {
             "source": config.digest.source.as_deref().unwrap_or("local"),
             "source_token_file": path(config.digest.source_token_file.as_deref()),
+            "source_ca_file": path(config.digest.source_ca_file.as_deref()),
             "stale_after": write_duration(config.digest.stale_after),
             "budget": config.digest.budget,
             "tenant_budget": config.digest.tenant_budget,
             "adhoc_tenants_max": config.digest.adhoc_tenants_max,
         },
         "readiness": {"startup_grace": write_duration(config.readiness.startup_grace)},
+        "slo": slo(config.slo),
         "exec": {
             "light": config.exec.light,
             "heavy": config.exec.heavy,
@@ -117,7 +123,16 @@ pub fn tenant(tenant: &Tenant) -> Value {
         "log_file": path(tenant.log_file.as_deref()),
         "endpoints": endpoints,
         "tenant_budget": tenant.tenant_budget,
+        "slo": slo(tenant.slo),
         "jobs": jobs,
+    })
+}
+
+/// As under `slo:`, of all tenants or of one.
+pub fn slo(slo: SloWords) -> Value {
+    json!({
+        "target": slo.target.map(write_share),
+        "window": slo.window.map(write_duration),
     })
 }
 

@@ -15,7 +15,19 @@ const NEVER: Mode = Mode::from_raw_mode(0o022);
 pub(super) fn settle() {
     let inherited = umask(NEVER);
     umask(inherited | NEVER);
+    forbid_core_dumps();
     raise_descriptors();
+}
+
+/// A core holds tokens, and lies where somebody else may read it. Children inherit it: their environments hold some, too.
+fn forbid_core_dumps() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        warn!(%error, "core dumps cannot be forbidden");
+    }
 }
 
 /// The soft limit is often 256 or 1 024.

@@ -13,6 +13,7 @@
 )]
 
 mod file_events;
+mod histories;
 mod inbox;
 mod journal;
 mod limits;
@@ -29,6 +30,7 @@ mod touched;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,14 +73,14 @@ const LAST_RUNS_WAIT_MAX: Duration = Duration::from_millis(150);
 /// Whatever else hangs (closing a file on a dead disk, say).
 const END_WAIT_MAX: Duration = Duration::from_millis(1900);
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until SIGTERM or SIGINT; logs to `log_file`, or standard error.
 ///
 /// # Errors
-/// The configuration is invalid, the state directory is held by another readyd or cannot be used, a socket
+/// The log file cannot be written, the configuration is invalid, the state directory is held by another readyd or cannot be used, a socket
 /// or address is taken. Each names the place and what to do.
-pub fn serve(options: &Options) -> anyhow::Result<()> {
+pub fn serve(options: &Options, log_file: Option<&Path>) -> anyhow::Result<()> {
     let (watcher, loaded) = Watcher::start(options.clone(), clock::instant())?;
-    logging::to_stderr();
+    logging::start(log_file)?;
     limits::settle();
     for warning in &loaded.config.warnings {
         warn!("{warning}");

@@ -1,5 +1,7 @@
 //! Shell: the same engine and the same probes without a daemon: everything is asked once, and that is that.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +15,7 @@ use crate::probe::ask::Asker;
 use crate::probe::declaration::Asks;
 use crate::readiness::snapshot::Snapshot;
 use crate::store::{Restored, StoreEvent};
+use crate::words::{CheckId, Instant};
 
 use super::inbox::Inbox;
 use super::runs::Runs;
@@ -22,7 +25,16 @@ use super::watch;
 /// Beyond the probes' own timeouts, for what is between them.
 const SLACK: Duration = Duration::from_secs(10);
 
-/// Asks every check of `config` once. `progress` is told how many have answered, of how many, and who was last.
+/// How far the asking has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing {
+    pub answered: usize,
+    pub total: usize,
+    /// What runs now and for how long, the slowest first.
+    pub running: Vec<(CheckId, Duration)>,
+}
+
+/// Asks every check of `config` once. `progress` is told, several times a second, how far it has come.
 ///
 /// What [`only_a_daemon_knows`] is left out: there is none here.
 ///
@@ -31,7 +43,7 @@ const SLACK: Duration = Duration::from_secs(10);
 pub fn ask_all(
     mut config: Config,
     options: &Options,
-    progress: impl Fn(usize, usize, &str),
+    progress: impl FnMut(&Standing),
 ) -> anyhow::Result<Arc<Snapshot>> {
     config.probes.retain(|_, probe| !only_a_daemon_knows(&probe.asks));
     let config = Arc::new(config);
@@ -52,7 +64,7 @@ pub fn only_a_daemon_knows(asks: &Asks) -> bool {
 async fn asked(
     config: &Arc<Config>,
     options: &Options,
-    progress: impl Fn(usize, usize, &str),
+    mut progress: impl FnMut(&Standing),
 ) -> anyhow::Result<Arc<Snapshot>> {
     let (mut inbox, outbox) = Inbox::new();
     let mut state_dirs = watch::state_dirs(config, options.environment.home.as_deref());
@@ -68,20 +80,25 @@ async fn asked(
     let mut runs = Runs::new(Asker::new(config, &options.environment), None, outbox);
     let asked = |asks: &Asks| !asks.is_internal();
     let total = config.checks().values().filter(|probe| asked(&probe.asks)).count();
+    let mut answered = BTreeSet::new();
+    let mut running = BTreeMap::new();
     let mut signals = Signals::new()?;
     let deadline = clock::instant() + patience(config);
-    let mut answered = 0;
     let mut input = Input::Tick;
     let mut shown = None;
     loop {
         if let Input::Finding { check, .. } = &input {
-            answered += 1;
-            progress(answered, total, &check.to_string());
+            running.remove(check);
+            // Once, however often what is not ok is asked again while others run.
+            answered.insert(check.clone());
         }
         let mut next = None;
         for output in engine.handle(clock::now(), input) {
             match output {
-                Output::Run(order) => runs.begin(order),
+                Output::Run(order) => {
+                    running.insert(order.check.clone(), clock::instant());
+                    runs.begin(order);
+                }
                 Output::Cancel(run) => runs.cancel(run),
                 // Nothing is kept: as good as on disk.
                 Output::Persist(persist) => next = Some(StoreEvent::Persisted { ticket: persist.ticket }),
@@ -89,16 +106,32 @@ async fn asked(
                 Output::Reply { .. } => {}
             }
         }
+        progress(&standing(&answered, total, &running));
         if engine.has_answered_all() || clock::instant() > deadline {
             return shown.context("nothing was asked");
         }
         input = match next {
             Some(event) => Input::Store(event),
             None => tokio::select! {
-                () = signals.end() => bail!("interrupted: {answered} of {total} checks had answered"),
+                () = signals.end() => bail!("interrupted: {} of {total} checks had answered", answered.len()),
                 input = wait(&mut inbox, &engine) => input,
             },
         };
+    }
+}
+
+fn standing(answered: &BTreeSet<CheckId>, total: usize, running: &BTreeMap<CheckId, Instant>) -> Standing {
+    let now = clock::instant();
+    // Asked again: it has answered, and nobody waits for it.
+    let awaited = running.iter().filter(|(check, _)| !answered.contains(*check));
+    let mut running: Vec<(CheckId, Duration)> = awaited
+        .map(|(check, since)| (check.clone(), now.since(*since)))
+        .collect();
+    running.sort_by_key(|(_, time)| Reverse(*time));
+    Standing {
+        answered: answered.len(),
+        total,
+        running,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Shell: another node's digest, asked every five seconds while one is configured.
 #![expect(clippy::disallowed_methods, reason = "shell: starts a task, reads the bearer's file")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -33,7 +33,9 @@ pub(super) struct RemoteDigest {
 struct Source {
     /// As configured: an origin, or the whole URL of a digest.
     url: String,
-    token_file: Option<std::path::PathBuf>,
+    token_file: Option<PathBuf>,
+    /// `None`: this system's authorities.
+    ca_file: Option<PathBuf>,
 }
 
 impl RemoteDigest {
@@ -78,6 +80,7 @@ fn source_of(config: &Config) -> Option<Source> {
     config.digest.source.as_ref().map(|url| Source {
         url: url.clone(),
         token_file: config.digest.source_token_file.clone(),
+        ca_file: config.digest.source_ca_file.clone(),
     })
 }
 
@@ -90,7 +93,8 @@ async fn ask(source: &Source) -> Result<Remote, String> {
         format!("{origin}{PATH}?scope=local")
     };
     let failed = |error: String| format!("{origin}: {error}");
-    let mut request = Fetch::get(&url, Trust::Roots)
+    let trust = source.ca_file.clone().map_or(Trust::Roots, Trust::Authorities);
+    let mut request = Fetch::get(&url, trust)
         .map_err(|error| failed(error.to_string()))?
         .within(ASK_TIMEOUT);
     request.body_bytes_max = ANSWER_BYTES_MAX;

@@ -15,15 +15,16 @@ use crate::http::access::Access;
 use crate::http::board::Board;
 use crate::http::metrics::{IngestCounts, ReadIngest};
 use crate::http::server::{self, Running};
-use crate::http::site::{HistoryQuery, Parts};
+use crate::http::site::Parts;
 use crate::ingest::counters::Talk;
 use crate::ingest::hub::Hub;
 use crate::readiness::snapshot::Snapshot;
-use crate::store::{Reader, Stats, TransitionQuery};
+use crate::store::{Reader, Stats};
 use crate::unix_socket;
 use crate::words::Reject;
 
 use super::Daemon;
+use super::histories::Histories;
 use super::inbox::{Outbox, Wake};
 
 /// How long an answer to `POST /v1/events` waits until what it counted is shown, and how often it looks.
@@ -37,6 +38,7 @@ const WORKERS: usize = 1;
 pub(super) struct Serving {
     board: Arc<Board>,
     access: Arc<ArcSwap<Access>>,
+    histories: Histories,
     _public: Running,
     _control: Running,
     _agent: Option<Running>,
@@ -49,12 +51,13 @@ impl Serving {
         let config = Arc::clone(&daemon.config);
         let board = Arc::new(Board::new(snapshot, counts));
         let access = Arc::new(ArcSwap::from_pointee(access_of(&config)));
+        let histories = Histories::start(daemon.reader.clone(), &config, daemon.metrics.budgets.clone());
         let parts = Parts {
             board: Arc::clone(&board),
             heartbeat: Arc::clone(&daemon.heartbeat),
             access: Arc::clone(&access),
             metrics: daemon.metrics.clone(),
-            history: history(daemon.reader.clone()),
+            history: histories.read(),
             window: window(daemon.reader.clone()),
             command: command(daemon.outbox.clone()),
             reload: reload(daemon),
@@ -64,6 +67,7 @@ impl Serving {
                 Arc::clone(&board),
                 daemon.outbox.clone(),
             ),
+            listen_troubles: listen_troubles(daemon.outbox.clone()),
         };
         let control = config.runtime_dir.join("control.sock");
         let running_control =
@@ -75,11 +79,12 @@ impl Serving {
                     .with_context(|| format!("agent_check {address}: is it taken? set another one"))
             })
             .transpose()?;
-        let public = server::start_public(parts, config.listen, WORKERS)
-            .with_context(|| format!("listen {}: is it taken? set another `listen`", config.listen))?;
+        let public =
+            server::start_public(parts, config.listen, WORKERS).with_context(|| format!("listen {}", config.listen))?;
         Ok(Serving {
             board,
             access,
+            histories,
             _public: public,
             _control: running_control,
             _agent: agent,
@@ -97,6 +102,7 @@ impl Serving {
 
     pub(super) fn configure(&self, config: &Config) {
         self.access.store(Arc::new(access_of(config)));
+        self.histories.configure(config);
     }
 }
 
@@ -128,19 +134,8 @@ fn access_of(config: &Config) -> Access {
         node: config.node.clone(),
         hosts: config.hosts.clone(),
         token_file: config.token_file.clone(),
+        tls: config.tls.clone(),
     }
-}
-
-fn history(reader: Reader) -> crate::http::site::ReadHistory {
-    Arc::new(move |query: &HistoryQuery| {
-        let wanted = TransitionQuery {
-            since: query.since,
-            tenant: query.tenant.clone(),
-            probe: query.probe.clone(),
-            limit: query.limit,
-        };
-        reader.transitions(&wanted).map_err(|error| error.to_string())
-    })
 }
 
 fn window(reader: Reader) -> crate::http::site::ReadWindow {
@@ -170,6 +165,11 @@ fn reload(daemon: &Daemon) -> crate::http::site::SendReload {
         watch.reload(Some(reply));
         answer
     })
+}
+
+fn listen_troubles(outbox: Outbox) -> crate::http::site::TellTroubles {
+    // Called while the loop waits, too: a full inbox is told again.
+    Arc::new(move |troubles| outbox.try_send(Wake::Input(Input::ListenTroubles(troubles))).is_ok())
 }
 
 /// Counts what came with a request, and returns when it is shown: whoever sends an event and looks at the digest

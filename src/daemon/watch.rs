@@ -19,9 +19,11 @@ use crate::config::Config;
 use crate::config::load::{Loaded, Watcher};
 use crate::config::touched::Files;
 use crate::engine::Input;
+use crate::http::pair::Pair;
 use crate::probe::declaration::StateDir;
 use crate::probe::target;
 use crate::store::StoreEvent;
+use crate::words::text::counted;
 
 use super::file_events::FileEvents;
 use super::inbox::{Outbox, Wake};
@@ -161,11 +163,19 @@ impl Watching {
                 let tenants = loaded.config.tenants.len();
                 info!(tenants, "configuration reloaded");
                 self.send_config(&loaded, true);
-                let mut told = format!("reloaded: {tenants} tenants, {} probes", loaded.config.probes.len());
+                let mut told = format!(
+                    "reloaded: {}, {}",
+                    counted(tenants, "tenant"),
+                    counted(loaded.config.probes.len(), "probe")
+                );
                 let waiting = needs_restart(&self.started_with, &loaded.config).join(", ");
                 if !waiting.is_empty() {
                     warn!("changes of {waiting} take effect at the next start");
                     told.push_str(&format!("; changes of {waiting} take effect at the next start"));
+                }
+                // The listener looks for itself; who asked for the reload should not have to look for what it finds.
+                if let Some(Err(why)) = loaded.config.tls.as_ref().map(Pair::read) {
+                    told.push_str(&format!("; the certificate stays as it was: {why}"));
                 }
                 Ok(told)
             }
@@ -242,6 +252,8 @@ pub(super) fn state_dirs(config: &Config, home: Option<&Path>) -> Vec<StateDir> 
 fn needs_restart(before: &Config, after: &Config) -> Vec<&'static str> {
     [
         ("listen", before.listen != after.listen),
+        // The pair itself is exchanged while running.
+        ("tls", before.tls.is_some() != after.tls.is_some()),
         ("agent_check", before.agent_check != after.agent_check),
         ("state_dir", before.state_dir != after.state_dir),
         ("runtime_dir", before.runtime_dir != after.runtime_dir),

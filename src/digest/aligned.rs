@@ -290,7 +290,8 @@ pub fn window_view(start: i64, bodies: &[(TenantName, Vec<u8>)]) -> WindowView {
 }
 
 fn render(start: i64, window: &Window, dropped: Dropped) -> WindowView {
-    let mut rows = Vec::new();
+    let cells = window.parts.values().map(|part| part.tally.cells().count());
+    let mut rows = Vec::with_capacity(cells.sum());
     let mut delivered = BTreeMap::new();
     for (tenant, part) in &window.parts {
         part.tally.rows(tenant, &mut rows);

@@ -146,7 +146,8 @@ impl Sliding {
     }
 
     pub fn view(&self, now: Now, filing: &Filing, dropped: Dropped) -> WindowView {
-        let mut rows = Vec::new();
+        let endpoints = self.tenants.values().flat_map(|tenant| tenant.endpoints.values());
+        let mut rows = Vec::with_capacity(endpoints.map(|endpoint| endpoint.cells.len()).sum());
         let mut delivered = BTreeMap::new();
         for (name, tenant) in &self.tenants {
             for (endpoint, counted) in &tenant.endpoints {

@@ -28,6 +28,22 @@ impl Engine {
         }
     }
 
+    /// A cause that is over may be the only reason why others were unwell or could not be asked: they wait for their
+    /// regular time, minutes perhaps, while everything works.
+    pub(super) fn ask_what_was_explained(&mut self, now: Now, cause: &CheckId, turn: Turn) {
+        if turn.before != Some(Answer::Down) || !matches!(turn.now, Answer::Ok | Answer::Degraded) {
+            return;
+        }
+        let is_in_reach = |check: &CheckId| cause.tenant.is_none() || cause.tenant == check.tenant;
+        let symptoms: Vec<CheckId> = (self.readiness.unwell())
+            .filter(|(check, probe)| is_in_reach(check) && probe.explained_by.contains(&cause.probe))
+            .map(|(check, _)| check.clone())
+            .collect();
+        for check in symptoms {
+            self.schedule.touch(now.at, &check);
+        }
+    }
+
     /// A tenant's secrets are down only while its gateway does not serve. They are asked every ten minutes and the gateway
     /// every ten seconds: the gateway that is back must not stay out of rotation for the difference.
     pub(super) fn ask_what_is_refuted(&mut self, now: Now, check: &CheckId, turn: Turn) {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::readiness::snapshot::Transition;
+use crate::history::Entry;
 use crate::store::{Fold, Persist};
 use crate::words::{Finding, Instant};
 
@@ -55,8 +55,8 @@ impl Durability {
         self.pending.state.extend(changed);
     }
 
-    pub(super) fn transitions(&mut self, new: Vec<Transition>) {
-        self.pending.transitions.extend(new);
+    pub(super) fn history(&mut self, new: impl IntoIterator<Item = Entry>) {
+        self.pending.history.extend(new);
     }
 
     pub(super) fn fold(&mut self, fold: Option<Fold>) {
@@ -73,7 +73,7 @@ impl Durability {
     /// Hands over what there is.
     pub(super) fn hand_over(&mut self, now: Instant, out: &mut Vec<Output>) {
         let pending = &self.pending;
-        if pending.state.is_empty() && pending.transitions.is_empty() && pending.fold.is_none() {
+        if pending.state.is_empty() && pending.history.is_empty() && pending.fold.is_none() {
             return;
         }
         self.ticket += 1;

@@ -126,10 +126,16 @@ impl<'a> Known<'a> {
                 IpAddr::V6(_) => IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]),
             });
         }
-        match self.tenant {
-            None => quoted(&format!("http://{listen}/ready")),
-            Some(tenant) => quoted(&format!("http://{listen}/ready/{}", tenant.name)),
-        }
+        // The certificate bears the host's name, which this address is not.
+        let (trust, scheme) = match self.config.tls {
+            Some(_) => ("-k ", "https"),
+            None => ("", "http"),
+        };
+        let url = match self.tenant {
+            None => format!("{scheme}://{listen}/ready"),
+            Some(tenant) => format!("{scheme}://{listen}/ready/{}", tenant.name),
+        };
+        Some(format!("{trust}{}", quoted(&url)?))
     }
 
     fn openclaw(self) -> Option<String> {

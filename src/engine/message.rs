@@ -71,6 +71,8 @@ pub enum Input {
     },
     /// A configuration was read and refused; the old one stays.
     ConfigRefused(String),
+    /// All that is wrong with the bearer and the certificate of `listen` now.
+    ListenTroubles(Vec<String>),
     /// SIGTERM: answer `draining` from now on, and ask nobody any more.
     Shutdown,
 }

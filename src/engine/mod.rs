@@ -11,6 +11,7 @@
 //!
 //! Invariant: nothing here reads a clock, a file, the network or a random number.
 
+mod alive;
 mod anew;
 mod bind;
 mod durability;
@@ -27,10 +28,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::config::Config;
 use crate::digest::{self, Digest};
+use crate::history::Entry;
 use crate::ingest::delta::Reporter;
 use crate::link::session::LinkFacts;
 use crate::probe::declaration::{Asks, Order, Probe, RunId, StateDir, Target};
@@ -40,6 +40,8 @@ use crate::readiness::snapshot::ConfigStatus;
 use crate::store::{Restored, StoreEvent};
 use crate::words::{CheckId, Cost, Finding, Instant, Now, TenantName};
 
+use alive::Alive;
+pub use alive::{ALIVE, alive_until};
 use anew::Turn;
 use bind::Known;
 use durability::Durability;
@@ -54,8 +56,6 @@ const PUBLISH_SOONEST: Duration = Duration::from_millis(100);
 const TICK_EVERY: Duration = Duration::from_millis(250);
 /// How often the digest is folded and ages are kept: a slot of the sliding window.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(10);
-/// The state key that says until when this process was alive, on which boot.
-const ALIVE: &str = "alive";
 const DIGEST: &str = "digest";
 
 /// What an earlier process left, and where the host is now.
@@ -92,19 +92,12 @@ pub struct Engine {
     changed: bool,
     /// SIGTERM was received.
     stopping: bool,
-    ticked_at: Instant,
+    ticked: Now,
     rolled_at: Instant,
     published_at: Instant,
     checkpoint_at: Instant,
     /// The store has begun anew: all that the digest holds goes there as soon as no earlier fold is on its way.
     rewrite: bool,
-}
-
-/// Until when a process was alive. Bridges boots by wall time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Alive {
-    boot: String,
-    now: Now,
 }
 
 impl Engine {
@@ -146,6 +139,9 @@ impl Engine {
             alive.is_some().then_some(&restored.state),
             same_boot,
         );
+        let mut durability = Durability::new(restored.quarantined.clone());
+        let stopped = alive.map(|alive| alive::stopped(&alive, now));
+        durability.history(stopped.map(Entry::Unwatched));
         Engine {
             config_status: reload::config_status(&config, now),
             known_good: KnownGood::of(&config, &state_dirs),
@@ -155,14 +151,14 @@ impl Engine {
             digest,
             schedule,
             internal,
-            durability: Durability::new(restored.quarantined.clone()),
+            durability,
             runs: BTreeMap::new(),
             links: BTreeMap::new(),
             last_run: RunId::default(),
             first_round,
             changed: true,
             stopping: false,
-            ticked_at: now.at,
+            ticked: now,
             rolled_at: now.at,
             published_at: now.at.before(PUBLISH_EVERY),
             checkpoint_at: now.at.before(CHECKPOINT_EVERY),
@@ -219,6 +215,10 @@ impl Engine {
                 self.config_status.reload_error = Some(reason);
                 self.changed = true;
             }
+            Input::ListenTroubles(troubles) => {
+                self.config_status.listen_troubles = troubles;
+                self.changed = true;
+            }
             Input::Shutdown => self.on_shutdown(now, &mut out),
         }
         self.turn(now, &mut out);
@@ -237,7 +237,7 @@ impl Engine {
         ]
         .into_iter()
         .flatten()
-        .fold(self.ticked_at + PUBLISH_EVERY, Instant::min)
+        .fold(self.ticked.at + PUBLISH_EVERY, Instant::min)
     }
 
     /// Whether a native check has not been answered since the start, or its answer is not published yet:
@@ -252,11 +252,11 @@ impl Engine {
     }
 
     fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
-        if !self.readiness.resume_due(now) && now.at.since(self.ticked_at) < TICK_EVERY {
+        if !self.readiness.resume_due(now) && now.at.since(self.ticked.at) < TICK_EVERY {
             return;
         }
-        let asleep_from = now.wall_of(self.ticked_at);
-        self.ticked_at = now.at;
+        let asleep_from = now.wall_of(self.ticked.at);
+        self.live_until(now);
         let ticked = self.readiness.tick(now);
         self.changed |= ticked.changed;
         if ticked.resumed {
@@ -266,6 +266,13 @@ impl Engine {
             self.internal.ask_now();
             self.durability.resume(now.at);
         }
+    }
+
+    /// What of the time since the last tick nobody watched is told to history.
+    fn live_until(&mut self, now: Now) {
+        let unwatched = alive::between(self.ticked, now);
+        self.durability.history(unwatched.map(Entry::Unwatched));
+        self.ticked = now;
     }
 
     fn on_finding(&mut self, now: Now, run: RunId, check: &CheckId, finding: Finding, cost: Cost) {
@@ -282,6 +289,7 @@ impl Engine {
         let noted = self.readiness.finding(now, check, finding, cost);
         self.schedule.done(now.at, check, noted.again);
         self.ask_what_is_refuted(now, check, turn);
+        self.ask_what_was_explained(now, check, turn);
         self.changed |= noted.changed;
     }
 
@@ -376,7 +384,7 @@ impl Engine {
         let publishes = now.at.since(self.published_at) >= soonest;
         if publishes {
             // What is shown has been lived through: a sleep or a kill right after it does not take it back.
-            self.ticked_at = now.at;
+            self.live_until(now);
             self.readiness.tick(now);
         }
         let is_rewritten = self.rewrite && !self.durability.is_owed();
@@ -453,18 +461,28 @@ impl Engine {
         if !self.durability.is_owed() {
             self.durability.fold(self.digest.checkpoint(now));
         }
+        let state = self.readiness.ages_state(now);
+        self.durability.state(state);
+        self.keep_alive(now);
+    }
+
+    fn keep_alive(&mut self, now: Now) {
         let alive = Alive {
             boot: self.boot.clone(),
             now,
         };
-        let mut state = self.readiness.ages_state(now);
-        state.insert(ALIVE.into(), serde_json::to_string(&alive).ok());
-        self.durability.state(state);
+        let alive = serde_json::to_string(&alive).ok();
+        self.durability.state(BTreeMap::from([(ALIVE.to_owned(), alive)]));
     }
 
     fn keep(&mut self, now: Now, out: &mut Vec<Output>) {
         self.durability.state(self.readiness.dirty_state());
-        self.durability.transitions(self.readiness.take_transitions());
+        let changes = self.readiness.take_transitions();
+        if !changes.is_empty() {
+            // Else what changed after the last time would lie in a time that nobody watched.
+            self.keep_alive(now);
+        }
+        self.durability.history(changes.into_iter().map(Entry::Change));
         if let Some(state) = self.digest.state(now) {
             self.durability
                 .state(BTreeMap::from([(DIGEST.to_string(), Some(state))]));

@@ -27,6 +27,7 @@ impl Engine {
         let refused = self.config_status.reload_error.take().filter(|_| !whole);
         self.config_status = ConfigStatus {
             reload_error: refused,
+            listen_troubles: std::mem::take(&mut self.config_status.listen_troubles),
             ..config_status(&self.config, now)
         };
         self.known_good = KnownGood::of(&self.config, &self.state_dirs);
@@ -105,6 +106,7 @@ pub(super) fn config_status(config: &Config, now: Now) -> ConfigStatus {
         path: config.path.as_ref().map(|path| path.display().to_string()),
         loaded_at: now.wall,
         reload_error: None,
+        listen_troubles: Vec::new(),
         warnings: config.warnings.clone(),
     }
 }

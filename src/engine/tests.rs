@@ -1,5 +1,7 @@
 //! The engine as timelines: a world in virtual time that answers its orders and keeps what it hands over.
 
+mod alive;
+mod explained;
 mod operations;
 mod refuted;
 mod reload;

@@ -1,4 +1,5 @@
-//! Which form of the answer a client gets, by its `Accept` (RFC 9110 §12.5.1).
+//! Which form of the answer a client gets, by its `Accept` (RFC 9110 §12.5.1), and whether compressed, by its
+//! `Accept-Encoding` (§12.5.3).
 
 /// The forms of `/ready`. The order is ours: the first wins where a client does not mind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -6,21 +7,25 @@ pub enum Form {
     Json,
     Text,
     HealthJson,
+    /// The status page.
+    Html,
 }
 
 impl Form {
-    pub const ALL: [Form; 3] = [Form::Json, Form::Text, Form::HealthJson];
+    pub const ALL: [Form; 4] = [Form::Json, Form::Text, Form::HealthJson, Form::Html];
 
     pub const fn content_type(self) -> &'static str {
         match self {
             Form::Json => "application/json",
             Form::Text => TEXT,
             Form::HealthJson => "application/health+json",
+            Form::Html => HTML,
         }
     }
 }
 
 pub const TEXT: &str = "text/plain; charset=utf-8";
+pub const HTML: &str = "text/html; charset=utf-8";
 
 /// How precisely a range of `Accept` names a type. Greater is more precise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +62,21 @@ pub fn names_json(accept: Option<&str>) -> bool {
         .any(|(media, q)| q > 0 && media.eq_ignore_ascii_case("application/json"))
 }
 
+/// Whether the client takes gzip, and does not like the plain text better. Whoever sends no `Accept-Encoding` gets the
+/// plain text; so does one who refuses everything, since an answer that cannot be read beats none.
+pub fn prefers_gzip(accept_encoding: Option<&str>) -> bool {
+    let codings = accept_encoding.unwrap_or_default().split(',').take(32);
+    let codings: Vec<(&str, u16)> = codings.filter_map(weighted).collect();
+    let q = |names: &[&str]| {
+        let named = |(coding, _): &&(&str, u16)| names.iter().any(|name| coding.eq_ignore_ascii_case(name));
+        codings.iter().find(named).map(|(_, q)| *q)
+    };
+    let anything = q(&["*"]);
+    let gzip = q(&["gzip", "x-gzip"]).or(anything).unwrap_or(0);
+    let identity = q(&["identity"]).or(anything).unwrap_or(0);
+    gzip > 0 && gzip >= identity
+}
+
 /// A form's q (thousandths) is that of the most precise range that covers it.
 fn weight(ranges: &[(&str, u16)], form: Form) -> Option<(Precision, u16)> {
     let full = form.content_type().split(';').next().unwrap_or_default();
@@ -75,8 +95,13 @@ fn weight(ranges: &[(&str, u16)], form: Form) -> Option<(Precision, u16)> {
 
 /// `text/plain;q=0.5` as (`text/plain`, 500); `None` for what is no range.
 fn range(text: &str) -> Option<(&str, u16)> {
+    weighted(text).filter(|(media, _)| media.contains('/'))
+}
+
+/// A name and its q in thousandths; `None` when that cannot be read.
+fn weighted(text: &str) -> Option<(&str, u16)> {
     let mut parts = text.split(';').map(str::trim);
-    let media = parts.next().filter(|media| media.contains('/'))?;
+    let name = parts.next()?;
     let q = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
     let q = match q {
         None => 1.0,
@@ -85,5 +110,5 @@ fn range(text: &str) -> Option<(&str, u16)> {
     // In 0.0..=1000.0 by the filter above.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
     let thousandths = (q * 1000.0).round() as u16;
-    Some((media, thousandths))
+    Some((name, thousandths))
 }

@@ -15,6 +15,8 @@ pub struct Access {
     pub hosts: Vec<String>,
     /// Read again when it changes; `None`: nobody has the bearer of a non-loopback listener.
     pub token_file: Option<std::path::PathBuf>,
+    /// What it is served with; whether it is, was decided at the start.
+    pub tls: Option<crate::config::Tls>,
 }
 
 /// What one request may see.
@@ -63,11 +65,13 @@ impl Access {
 
 /// `[::1]:9099` → `::1`, `mac-3:9099` → `mac-3`.
 fn without_port(host: &str) -> &str {
-    if let Some(rest) = host.strip_prefix('[') {
-        return rest.split(']').next().unwrap_or(rest);
+    let is_port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some((address, rest)) = host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let is_whole = rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+        return if is_whole { address } else { host };
     }
     match host.rsplit_once(':') {
-        Some((name, port)) if !name.contains(':') && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        Some((name, port)) if !name.contains(':') && is_port(port) => name,
         _ => host,
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::answer::{self, Rendered};
 use super::body;
 use super::topic::Topic;
+use super::transfer::Kept;
 use crate::digest::Counts;
 use crate::readiness::snapshot::{Phase, Snapshot};
 use crate::words::{CheckId, Level, TenantName, Verdict};
@@ -22,7 +23,7 @@ pub struct Published {
     /// For the counters of `/metrics`.
     pub counts: Arc<Counts>,
     /// `/v1/status` can be a megabyte: rendered by the first who asks, once a snapshot.
-    status: OnceLock<Bytes>,
+    status: OnceLock<Arc<Kept>>,
 }
 
 /// The board. `publish` belongs to the main loop alone.
@@ -118,8 +119,9 @@ impl Published {
         }
     }
 
-    pub fn status(&self) -> Bytes {
-        self.status.get_or_init(|| body::status(&self.snapshot)).clone()
+    pub fn status(&self) -> Arc<Kept> {
+        let render = || Kept::new(body::status(&self.snapshot));
+        Arc::clone(self.status.get_or_init(render))
     }
 }
 

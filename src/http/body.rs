@@ -7,12 +7,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use actix_web::web::Bytes;
+use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::topic::Topic;
 use crate::readiness::snapshot::{CheckView, Operation, Phase, Reason, Snapshot, TenantView};
 use crate::words::{CountsAs, Layer, Level, Now, TenantName, Verdict, Wall};
+pub(super) use detail::{DetailBody, Details};
 pub use detail::{check, checks_in_detail};
 use sources::{LinkBody, SourceBody};
 
@@ -72,6 +74,7 @@ pub fn status(snapshot: &Snapshot) -> Bytes {
             path: snapshot.config.path.as_deref(),
             loaded_at: snapshot.config.loaded_at.rfc3339(),
             reload_error: snapshot.config.reload_error.as_deref(),
+            listen_troubles: &snapshot.config.listen_troubles,
             warnings: &snapshot.config.warnings,
         },
     })
@@ -79,10 +82,6 @@ pub fn status(snapshot: &Snapshot) -> Bytes {
 
 /// The answer of `/v1/checks`: every check, worst first, in the form of `/ready`.
 pub fn checks<'a>(checks: impl Iterator<Item = &'a CheckView>, made: Now) -> Bytes {
-    #[derive(Serialize)]
-    struct ChecksBody<'a> {
-        checks: Vec<CheckBody<'a>>,
-    }
     json(&ChecksBody {
         checks: checks.map(|check| CheckBody::new(check, made)).collect(),
     })
@@ -90,13 +89,6 @@ pub fn checks<'a>(checks: impl Iterator<Item = &'a CheckView>, made: Now) -> Byt
 
 /// What `GET /v1/maintenance` answers: who took what out, why, and until when.
 pub fn operations(snapshot: &Snapshot) -> Bytes {
-    #[derive(Serialize)]
-    struct Operations<'a> {
-        maintenance: BTreeMap<&'a TenantName, OperationBody<'a>>,
-        drain: Option<OperationBody<'a>>,
-        drained_tenants: BTreeMap<&'a TenantName, OperationBody<'a>>,
-        not_yet_durable: bool,
-    }
     let of = |pick: fn(&TenantView) -> Option<&Operation>| {
         let tenants = snapshot.tenants.iter();
         tenants
@@ -127,15 +119,18 @@ enum Extent {
     Whole,
 }
 
-#[derive(Serialize)]
-struct ReadyBody<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Ready")]
+pub(super) struct ReadyBody<'a> {
     status: Verdict,
     phase: Phase,
     node: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     tenant: Option<&'a TenantName>,
     labels: &'a BTreeMap<String, String>,
+    #[schemars(extend("format" = "date-time"))]
     since: String,
+    #[schemars(extend("format" = "date-time"))]
     checked_at: String,
     cycle: u64,
     green_cycles: u64,
@@ -148,6 +143,7 @@ struct ReadyBody<'a> {
     not_yet_durable: bool,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     warnings: &'a [String],
+    #[schemars(with = "BTreeMap<TenantName, Verdict>")]
     tenants: TenantVerdicts<'a>,
     tenants_total: usize,
     checks_total: usize,
@@ -155,10 +151,12 @@ struct ReadyBody<'a> {
     checks: Vec<CheckBody<'a>>,
 }
 
-#[derive(Serialize)]
-struct StatusBody<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Status")]
+pub(super) struct StatusBody<'a> {
     #[serde(flatten)]
     ready: ReadyBody<'a>,
+    #[schemars(extend("format" = "date-time"))]
     made_at: String,
     last_change: Option<ChangeBody<'a>>,
     why: Vec<ReasonBody<'a>>,
@@ -169,8 +167,24 @@ struct StatusBody<'a> {
     config: ConfigBody<'a>,
 }
 
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Checks")]
+pub(super) struct ChecksBody<'a> {
+    checks: Vec<CheckBody<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Operations")]
+pub(super) struct Operations<'a> {
+    maintenance: BTreeMap<&'a TenantName, OperationBody<'a>>,
+    drain: Option<OperationBody<'a>>,
+    drained_tenants: BTreeMap<&'a TenantName, OperationBody<'a>>,
+    not_yet_durable: bool,
+}
+
 /// One check as every answer shows it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Check")]
 struct CheckBody<'a> {
     check: &'a str,
     tenant: Option<&'a TenantName>,
@@ -179,7 +193,9 @@ struct CheckBody<'a> {
     counts_as: CountsAs,
     required: bool,
     summary: &'a str,
+    #[schemars(extend("format" = "date-time"))]
     since: String,
+    #[schemars(extend("format" = "date-time"))]
     checked_at: Option<String>,
     /// Whole seconds; null when it was never answered.
     age_sec: Option<u64>,
@@ -191,19 +207,24 @@ struct CheckBody<'a> {
     maintenance: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Operation")]
 struct OperationBody<'a> {
     actor: &'a str,
     reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     ticket: Option<&'a str>,
+    #[schemars(extend("format" = "date-time"))]
     started: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     until: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "VerdictChange")]
 struct ChangeBody<'a> {
+    #[schemars(extend("format" = "date-time"))]
     at: String,
     from: &'static str,
     to: &'static str,
@@ -211,7 +232,8 @@ struct ChangeBody<'a> {
     better: &'a [String],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Reason")]
 struct ReasonBody<'a> {
     text: &'a str,
     severity: Verdict,
@@ -221,11 +243,13 @@ struct ReasonBody<'a> {
     hint: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TenantDetail")]
 struct TenantBody<'a> {
     tenant: &'a TenantName,
     verdict: Verdict,
     phase: Phase,
+    #[schemars(extend("format" = "date-time"))]
     since: String,
     required: bool,
     counts_as: CountsAs,
@@ -240,11 +264,14 @@ struct TenantBody<'a> {
     reasons: Vec<&'a str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Config")]
 struct ConfigBody<'a> {
     path: Option<&'a str>,
+    #[schemars(extend("format" = "date-time"))]
     loaded_at: String,
     reload_error: Option<&'a str>,
+    listen_troubles: &'a [String],
     warnings: &'a [String],
 }
 

@@ -302,7 +302,7 @@ async fn exchange(request: Fetch, progress: &Progress) -> Result<Fetched, FetchE
             converse(stream, &request, progress).await
         }
         Place::Tls { host, port, trust } => {
-            let connector = tls::connector(*trust).await?;
+            let connector = tls::connector(trust).await?;
             let name = tls::server_name(host)?;
             let stream = connect_noting(host, *port, request.timeout, progress).await?;
             progress.note(Phase::Handshaking);

@@ -1,5 +1,6 @@
 //! What the operator asks of `control.sock`: bodies into commands, outcomes into replies. Pure.
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -16,23 +17,80 @@ pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 /// A body of `POST /v1/events`.
 pub const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// The body of `POST /v1/maintenance`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MaintenanceWanted {
+    #[schemars(example = &"acme", extend("pattern" = "^[a-z0-9][a-z0-9._-]{0,63}$"))]
+    tenant: String,
+    /// A whole number and a unit, from 1 s to 30 days: `30m`, `2h`, `1d`.
+    #[serde(rename = "for")]
+    #[schemars(example = &"2h", extend("pattern" = "^[1-9][0-9]{0,2}(s|m|h|d)$"))]
+    duration: String,
+    #[serde(default)]
+    reason: String,
+    ticket: Option<String>,
+}
+
+/// The body of `POST /v1/drain`; without one, the node is drained.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DrainWanted {
+    /// The node when it is left out.
+    #[schemars(extend("pattern" = "^[a-z0-9][a-z0-9._-]{0,63}$"))]
+    tenant: Option<String>,
+    #[serde(default)]
+    reason: String,
+}
+
+/// The body of `POST /v1/ask`; without one, every check is asked.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AskWanted {
+    /// A probe (`disk`) or a probe and a tenant (`doctor@acme`).
+    #[schemars(extend("pattern" = "^[a-z0-9][a-z0-9-]{0,31}(@[a-z0-9][a-z0-9._-]{0,63})?$"))]
+    check: Option<String>,
+}
+
+/// What was done.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Done")]
+pub(super) struct DoneBody {
+    ok: bool,
+    message: String,
+    /// It is in force, and will be after a restart.
+    durable: bool,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Reloaded")]
+pub(super) struct ReloadedBody {
+    ok: bool,
+    message: String,
+}
+
+/// What became of the lines of `POST /v1/events`, after the commit.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EventsTaken")]
+pub(super) struct EventsBody {
+    accepted: u64,
+    rejected: Vec<Rejected>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "RejectedLine")]
+struct Rejected {
+    line: u64,
+    reason: Reject,
+}
+
 /// `POST /v1/maintenance`.
 ///
 /// # Errors
 /// The reply that says what is wrong.
 pub fn maintenance_start(body: &[u8]) -> Result<Command, Reply> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Wanted {
-        tenant: String,
-        #[serde(rename = "for")]
-        duration: String,
-        #[serde(default)]
-        reason: String,
-        ticket: Option<String>,
-    }
     let example = r#"send {"tenant": "acme", "for": "2h", "reason": "upgrade", "ticket": "OPS-1"}; `for` is mandatory"#;
-    let wanted: Wanted = parse(body, example)?;
+    let wanted: MaintenanceWanted = parse(body, example)?;
     let Some(duration) = units::duration(&wanted.duration).filter(|duration| !duration.is_zero()) else {
         let error = format!("for: {:?} is not a duration", wanted.duration);
         return Err(Reply::problem(
@@ -65,15 +123,8 @@ pub fn maintenance_end(name: &str) -> Result<Command, Reply> {
 /// # Errors
 /// The reply that says what is wrong.
 pub fn drain(body: &[u8]) -> Result<Command, Reply> {
-    #[derive(Default, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Wanted {
-        tenant: Option<String>,
-        #[serde(default)]
-        reason: String,
-    }
     let example = r#"send {"reason": "kernel upgrade"} for the node, {"tenant": "acme", "reason": "…"} for one tenant"#;
-    let wanted: Wanted = parse_or_default(body, example)?;
+    let wanted: DrainWanted = parse_or_default(body, example)?;
     Ok(Command::Drain {
         tenant: wanted.tenant.as_deref().map(tenant).transpose()?,
         reason: reason(&wanted.reason),
@@ -106,13 +157,8 @@ pub fn undrain(pairs: &[(String, String)]) -> Result<Command, Reply> {
 /// # Errors
 /// The reply that says what is wrong.
 pub fn ask(body: &[u8]) -> Result<Command, Reply> {
-    #[derive(Default, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Wanted {
-        check: Option<String>,
-    }
     let example = r#"send {"check": "doctor@acme"}, or {} to ask every check"#;
-    let wanted: Wanted = parse_or_default(body, example)?;
+    let wanted: AskWanted = parse_or_default(body, example)?;
     let check = |name: String| {
         CheckId::parse(&name).ok_or_else(|| {
             let error = format!("check: {name:?} is not a check");
@@ -130,12 +176,6 @@ pub fn ask(body: &[u8]) -> Result<Command, Reply> {
 
 /// What became of a command.
 pub fn outcome(outcome: Result<Done, Refused>) -> Reply {
-    #[derive(Serialize)]
-    struct Body {
-        ok: bool,
-        message: String,
-        durable: bool,
-    }
     match outcome {
         Ok(Done { message, durable }) => {
             let message = if durable {
@@ -144,7 +184,7 @@ pub fn outcome(outcome: Result<Done, Refused>) -> Reply {
                 format!("{message} (in force, not yet durable: the store does not commit now)")
             };
             let ok = true;
-            Reply::json(body::json(&Body { ok, message, durable }))
+            Reply::json(body::json(&DoneBody { ok, message, durable }))
         }
         Err(Refused::UnknownTenant(tenant)) => Reply::problem(
             404,
@@ -166,13 +206,8 @@ pub fn outcome(outcome: Result<Done, Refused>) -> Reply {
 
 /// What became of `POST /v1/reload`: a message, or why the old configuration stays.
 pub fn reloaded(outcome: Result<String, String>) -> Reply {
-    #[derive(Serialize)]
-    struct Body {
-        ok: bool,
-        message: String,
-    }
     match outcome {
-        Ok(message) => Reply::json(body::json(&Body { ok: true, message })),
+        Ok(message) => Reply::json(body::json(&ReloadedBody { ok: true, message })),
         Err(why) => Reply::problem(
             422,
             &why,
@@ -183,18 +218,8 @@ pub fn reloaded(outcome: Result<String, String>) -> Reply {
 
 /// What became of `POST /v1/events`.
 pub fn events(outcome: Result<Receipt, SubmitError>) -> Reply {
-    #[derive(Serialize)]
-    struct Body {
-        accepted: u64,
-        rejected: Vec<Rejected>,
-    }
-    #[derive(Serialize)]
-    struct Rejected {
-        line: u64,
-        reason: Reject,
-    }
     match outcome {
-        Ok(receipt) => Reply::json(body::json(&Body {
+        Ok(receipt) => Reply::json(body::json(&EventsBody {
             accepted: receipt.accepted,
             rejected: receipt
                 .rejected

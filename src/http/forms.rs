@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use actix_web::web::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::body::{self, CHECKS_MAX};
@@ -11,23 +12,38 @@ use super::topic::Topic;
 use crate::readiness::snapshot::{CheckView, Phase};
 use crate::words::{Layer, Level, Verdict};
 
-/// `text/plain`: the verdict, then what no check says (a drain, say), then one check a line, worst first.
+/// `text/plain`: the verdict, then what no check says (a drain, say), then one check a line, worst first. Below the worst
+/// reason stands its next step.
 pub fn text(topic: &Topic<'_>) -> Bytes {
     let mut lines = format!("{}\n", topic.bare());
     warnings(&mut lines, topic);
     for reason in topic.reasons.iter().filter(|reason| reason.check.is_none()) {
         let _ = writeln!(lines, "{} {}", reason.severity, reason.text);
     }
+    let worst = topic
+        .reasons
+        .iter()
+        .find(|reason| reason.check.is_some() && !reason.hint.is_empty());
     for check in topic.checks.iter().take(CHECKS_MAX) {
         let _ = write!(lines, "{} {}", check.level, check.id);
         if !check.summary.is_empty() {
             let _ = write!(lines, ": {}", check.summary);
+        }
+        if let Some(cause) = &check.explained_by {
+            let _ = write!(lines, " (explained by {cause})");
         }
         lines.push_str(if check.in_maintenance {
             " (in maintenance)\n"
         } else {
             "\n"
         });
+        if let Some(reason) = worst.filter(|reason| reason.check.as_ref() == Some(&check.id)) {
+            let _ = writeln!(
+                lines,
+                "next: {}",
+                reason.hint.strip_prefix("Run: ").unwrap_or(&reason.hint)
+            );
+        }
     }
     if topic.checks.len() > CHECKS_MAX {
         let _ = writeln!(lines, "and {} more", topic.checks.len() - CHECKS_MAX);
@@ -86,9 +102,11 @@ pub fn health_json(topic: &Topic<'_>) -> Bytes {
     })
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Health<'a> {
+#[schemars(rename = "Health")]
+pub(super) struct Health<'a> {
+    #[schemars(extend("enum" = ["pass", "warn", "fail"]))]
     status: &'static str,
     version: &'static str,
     release_id: &'static str,
@@ -101,14 +119,17 @@ struct Health<'a> {
     checks: BTreeMap<String, Vec<Component<'a>>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "HealthComponent")]
 struct Component<'a> {
     component_id: String,
     component_type: &'static str,
     observed_value: Level,
+    #[schemars(extend("enum" = ["pass", "warn", "fail"]))]
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     time: Option<String>,
     output: &'a str,
 }

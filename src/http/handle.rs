@@ -8,16 +8,20 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::error::QueryPayloadError;
+use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, rt, web};
 use tokio::sync::{mpsc, oneshot};
 
 use super::access::{Credentials, Standing};
-use super::reply::Reply;
+use super::page::timeline::Range;
+use super::reply::{JSON, Reply};
 use super::route::{self, Found, Missed, Route, Surface};
-use super::site::{self, HistoryQuery, Site};
-use super::{body, control};
+use super::site::{self, HistoryQuery, Seen, Site};
+use super::transfer::{self, Wanted};
+use super::{body, control, openapi};
 use crate::account;
 use crate::clock;
 use crate::digest::answer::{Query, Which, answer, answer_window};
@@ -43,6 +47,9 @@ pub(super) enum Door {
     Control { uid: Option<u32> },
 }
 
+/// Path and query of a request: 414 beyond. Longer ones than actix reads (64 KiB) are its 400.
+const TARGET_BYTES_MAX: usize = 8 * 1024;
+
 type Pairs = Vec<(String, String)>;
 
 /// Answers one request, and measures it.
@@ -54,7 +61,7 @@ pub(super) async fn serve(request: HttpRequest, payload: Payload, site: Data<Sit
     let (label, response) = respond(&request, payload, &site, door).await;
     site.parts
         .metrics
-        .answered(label, response.status().as_u16(), begun.elapsed());
+        .answered(label, response.status().as_str(), begun.elapsed());
     response
 }
 
@@ -68,8 +75,14 @@ async fn respond(
         Door::Public { .. } => Surface::Public,
         Door::Control { .. } => Surface::Control,
     };
+    if request.headers().get_all(header::HOST).count() > 1 {
+        // RFC 9112 §3.2. Which of them a proxy before us went by, nobody knows.
+        let reply = Reply::problem(400, "there is more than one Host header", "send one");
+        return (route::OTHER, send(reply, request));
+    }
     let standing = standing(request, site, door);
-    let found = route::find(request.method(), request.path(), surface);
+    let path = route::normal(request.path());
+    let found = route::find(request.method(), &path, surface);
     let (label, anybody) = match &found {
         Ok(found) => (found.pattern, found.route.answers_anybody()),
         Err(Missed::NotAllowed { pattern, .. }) => (*pattern, false),
@@ -90,29 +103,48 @@ async fn respond(
         );
         return (label, send(reply, request));
     }
-    let Ok(web::Query(pairs)) = web::Query::<Pairs>::from_query(request.query_string()) else {
+    let Ok(pairs) = pairs(request.query_string()) else {
         let reply = Reply::problem(400, "the query cannot be read", "write it as ?key=value&key=value");
         return (label, send(reply, request));
     };
+    if request.uri().path().len() + request.query_string().len() > TARGET_BYTES_MAX {
+        let error = format!("what is asked for is longer than {TARGET_BYTES_MAX} bytes");
+        return (
+            label,
+            send(Reply::problem(414, &error, "ask for less at once"), request),
+        );
+    }
     let reply = match (route, door) {
         (Route::Stream, _) => return (label, stream(request, site)),
         (Route::Digest, _) => webhook_digest(site, &pairs).await,
         (Route::History, _) => history(site, &pairs).await,
+        (Route::Page { tenant }, _) => site::page(site, tenant, &pairs, &seen(site, &pairs).await),
+        (Route::Ready { tenant }, _) => ready(request, site, standing, tenant, &pairs).await,
         (route, Door::Control { uid }) if changes(route) => change(route, site, uid, &pairs, payload).await,
-        (route, _) => read(route, request, site, standing, &pairs),
+        (route, _) => read(route, site, surface, standing),
+    };
+    let reply = match route.compresses() {
+        true => transfer::lightened(reply, &wanted(request), route.revalidates()),
+        false => reply,
     };
     (label, send(reply, request))
 }
 
+fn pairs(query: &str) -> Result<Pairs, QueryPayloadError> {
+    if query.is_empty() {
+        return Ok(Pairs::new());
+    }
+    web::Query::from_query(query).map(web::Query::into_inner)
+}
+
 /// Questions that are answered from memory at once.
-fn read(route: Route<'_>, request: &HttpRequest, site: &Site, standing: Standing, pairs: &Pairs) -> Reply {
-    let accept = text_header(request, header::ACCEPT);
+fn read(route: Route<'_>, site: &Site, surface: Surface, standing: Standing) -> Reply {
     match route {
-        Route::Ready { tenant } => site::ready(site, tenant, pairs, accept, standing),
         Route::Livez => site::livez(site, standing),
         Route::Startupz => site::startupz(site),
         Route::Metrics => site::metrics(site),
-        Route::Status => Reply::json(site.parts.board.read().status()),
+        Route::Status => Reply::kept(JSON, site.parts.board.read().status()),
+        Route::Openapi => Reply::kept(JSON, openapi::document(surface)),
         Route::Checks => {
             let published = site.parts.board.read();
             Reply::json(body::checks(published.snapshot.checks.iter(), published.snapshot.made))
@@ -121,6 +153,32 @@ fn read(route: Route<'_>, request: &HttpRequest, site: &Site, standing: Standing
         Route::Operations => Reply::json(body::operations(&site.parts.board.read().snapshot)),
         // Handled before, or not on this surface.
         _ => Reply::problem(404, "there is nothing here", "GET /v1/status"),
+    }
+}
+
+async fn ready(
+    request: &HttpRequest,
+    site: &Data<Site>,
+    standing: Standing,
+    tenant: Option<&str>,
+    pairs: &Pairs,
+) -> Reply {
+    let accept = text_header(request, header::ACCEPT);
+    let seen = match standing == Standing::Full && site::is_page(pairs, accept) {
+        true => Some(seen(site, pairs).await),
+        false => None,
+    };
+    site::ready(site, tenant, pairs, accept, standing, seen.as_ref())
+}
+
+/// What a page shows beside the snapshot.
+async fn seen(site: &Data<Site>, pairs: &Pairs) -> Seen {
+    let now = clock::now();
+    Seen {
+        now,
+        sparks: site.past.sparks(&site.parts, now.wall).await,
+        timelines: site.past.timelines(&site.parts).await,
+        range: Range::of_query(pairs),
     }
 }
 
@@ -164,7 +222,7 @@ async fn history(site: &Data<Site>, pairs: &Pairs) -> Reply {
     };
     let read = site.parts.history.clone();
     match blocking(move || read(&query)).await {
-        Ok(transitions) => site::history(&transitions),
+        Ok(report) => Reply::json(body::json(&report)),
         Err(reply) => reply,
     }
 }
@@ -362,6 +420,14 @@ fn declares_body(request: &HttpRequest) -> bool {
     headers.contains_key(header::TRANSFER_ENCODING) || length.is_some_and(|length| length.as_bytes() != b"0")
 }
 
+fn wanted(request: &HttpRequest) -> Wanted {
+    let known = request.headers().get_all(header::IF_NONE_MATCH);
+    Wanted::new(
+        text_header(request, header::ACCEPT_ENCODING),
+        known.filter_map(|list| list.to_str().ok()),
+    )
+}
+
 fn text_header(request: &HttpRequest, name: header::HeaderName) -> Option<&str> {
     request.headers().get(name)?.to_str().ok()
 }
@@ -369,8 +435,11 @@ fn text_header(request: &HttpRequest, name: header::HeaderName) -> Option<&str> 
 fn send(reply: Reply, request: &HttpRequest) -> HttpResponse {
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::build(status);
-    response.insert_header((header::CONTENT_TYPE, reply.content_type));
-    response.insert_header((header::CACHE_CONTROL, "no-store"));
+    // RFC 9110 §15.4.5: a 304 says nothing of a body that it does not have.
+    if status != StatusCode::NOT_MODIFIED {
+        response.insert_header((header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type)));
+    }
+    response.insert_header((header::CACHE_CONTROL, HeaderValue::from_static("no-store")));
     for header in reply.headers {
         response.insert_header(header);
     }

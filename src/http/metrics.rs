@@ -8,17 +8,20 @@
 mod exposition;
 mod state;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use prometheus::{
     CounterVec, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder,
 };
 
 use super::board::Published;
 use super::route;
-use crate::words::{Cause, Cost, Finding, ProbeName, Reject};
+use crate::history::Budget;
+use crate::words::{Cause, Cost, Finding, ProbeName, Reject, TenantName};
 use exposition::{Exposition, Kind};
 
 /// The version of the text format that is answered.
@@ -49,7 +52,12 @@ pub struct Metrics {
     pub probes: ProbeMetrics,
     http_seconds: HistogramVec,
     ingest: ReadIngest,
+    /// As last read from the record.
+    pub budgets: Arc<ArcSwap<Budgets>>,
 }
+
+/// Of tenants that promise something.
+pub type Budgets = BTreeMap<TenantName, Budget>;
 
 /// What runs of probes cost and how they failed.
 #[derive(Clone, Debug)]
@@ -90,14 +98,14 @@ impl Metrics {
             probes,
             http_seconds,
             ingest,
+            budgets: Arc::default(),
         })
     }
 
-    /// One answered request. `route` is a pattern of the table, never a path.
-    pub fn answered(&self, route: &'static str, status: u16, took: Duration) {
-        let code = status.to_string();
+    /// One answered request. `route` is a pattern of the table, never a path; `code` is three digits.
+    pub fn answered(&self, route: &'static str, code: &str, took: Duration) {
         self.http_seconds
-            .with_label_values(&[route, code.as_str()])
+            .with_label_values(&[route, code])
             .observe(took.as_secs_f64());
     }
 
@@ -112,6 +120,7 @@ impl Metrics {
         state::checks(&mut out, snapshot);
         state::measurements(&mut out, snapshot);
         state::webhooks(&mut out, published);
+        state::budgets(&mut out, snapshot, &self.budgets.load());
         self.ingest(&mut out, published.counts.late);
         let mut text = out.finish();
         if let Err(why) = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text) {

@@ -1,15 +1,17 @@
 //! What the node tells others over HTTP, and what its operator may change over `control.sock`.
 //!
 //! ```text
-//! Snapshot ─ board (answer: rendered beforehand) ─▶ site ─▶ reply ─▶ server
+//! Snapshot ─ board (answer: rendered beforehand) ─▶ site ─▶ reply ─ transfer (ETag, gzip) ─▶ server
 //!                                                    ▲
 //! request ─ access (who sees how much) ─ route ──────┘
 //! ```
 //!
+//! `openapi` describes what `route` finds and `body` writes.
+//!
 //! Invariants: a read-only question is answered from the last snapshot in memory: no request runs a
 //! probe, waits for one, or (but for `/v1/history` and old digest windows) reads the disk. Nothing on
-//! a TCP listener changes state. Only `server`, `handle`, `token` and `heartbeat` touch the
-//! world.
+//! a TCP listener changes state. Only `server`, `entrance`, `wire`, `handle`, `credentials`,
+//! `pair`, `past`, `token`, `client` and `heartbeat` touch the world.
 
 pub mod accept;
 pub mod access;
@@ -19,17 +21,25 @@ pub mod board;
 pub mod body;
 pub mod client;
 pub mod control;
+mod credentials;
+mod entrance;
 pub mod exclude;
 pub mod forms;
 mod handle;
 pub mod heartbeat;
 pub mod metrics;
+mod newcomers;
+pub mod openapi;
+pub mod page;
+pub mod pair;
+mod past;
 pub mod reply;
 pub mod route;
 pub mod server;
 pub mod site;
-mod token;
+pub mod token;
 pub mod topic;
+pub mod transfer;
 mod wire;
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! What is answered, before actix sends it: data that specs can look at.
 
+use std::sync::Arc;
+
 use actix_web::web::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::answer::Head;
 use super::body;
+use super::transfer::Kept;
 
-/// One answer. `Cache-Control: no-store` goes with every one.
+/// One answer. `Cache-Control: no-store` goes with every one that does not say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,
@@ -14,13 +18,16 @@ pub struct Reply {
     /// Names in lower case.
     pub headers: Vec<(&'static str, String)>,
     pub body: Bytes,
+    /// Where `body` is from, when it is answered more than once.
+    pub kept: Option<Arc<Kept>>,
 }
 
 pub const JSON: &str = "application/json";
 
 /// How every error looks: what happened, and the next step.
-#[derive(Serialize)]
-struct Problem<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct Problem<'a> {
     error: &'a str,
     hint: &'a str,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -34,11 +41,19 @@ impl Reply {
             content_type,
             headers: Vec::new(),
             body: body.into(),
+            kept: None,
         }
     }
 
     pub fn json(body: Bytes) -> Reply {
         Reply::new(200, JSON, body)
+    }
+
+    pub fn kept(content_type: &'static str, kept: Arc<Kept>) -> Reply {
+        Reply {
+            kept: Some(Arc::clone(&kept)),
+            ..Reply::new(200, content_type, kept.bytes.clone())
+        }
     }
 
     /// A form of `/ready`, with what load balancers look at.

@@ -1,6 +1,8 @@
 //! One table of all routes: it finds, it names (the `route` label of the metric), it fills `Allow`,
-//! and the 404 lists it. Therefore actix's own router is not used: with it the four would be written
+//! the 404 lists it, and `/openapi.json` describes it. Therefore actix's own router is not used: with it the four would be written
 //! down four times.
+
+use std::borrow::Cow;
 
 use actix_web::http::Method;
 
@@ -16,19 +18,31 @@ pub enum Surface {
 /// What is asked for. The text is as sent: handlers parse names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'p> {
-    Ready { tenant: Option<&'p str> },
+    Ready {
+        tenant: Option<&'p str>,
+    },
+    /// The status page.
+    Page {
+        tenant: Option<&'p str>,
+    },
     Livez,
     Startupz,
     Metrics,
     Status,
     Checks,
-    Check { probe: &'p str, tenant: Option<&'p str> },
+    Check {
+        probe: &'p str,
+        tenant: Option<&'p str>,
+    },
     Digest,
     History,
     Stream,
+    Openapi,
     Operations,
     MaintenanceStart,
-    MaintenanceEnd { tenant: &'p str },
+    MaintenanceEnd {
+        tenant: &'p str,
+    },
     Drain,
     Undrain,
     Reload,
@@ -63,6 +77,31 @@ struct Entry {
     method: Method,
     surface: Surface,
     make: for<'p> fn(&[&'p str]) -> Route<'p>,
+}
+
+/// `path` with those characters decoded that never need encoding (RFC 3986 §6.2.2.2): `/ready/%61cme` is
+/// `/ready/acme`, while `%2F` stays and separates nothing.
+pub fn normal(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let mut pieces = path.split('%');
+    let mut normal = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let byte = piece.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let unreserved = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+        match byte.filter(unreserved) {
+            Some(byte) => {
+                normal.push(char::from(byte));
+                normal.push_str(&piece[2..]);
+            }
+            None => {
+                normal.push('%');
+                normal.push_str(piece);
+            }
+        }
+    }
+    Cow::Owned(normal)
 }
 
 /// Finds the route of `method` and `path` (no query; one final slash is forgiven). HEAD goes wherever GET does.
@@ -101,6 +140,11 @@ pub fn listing(surface: Surface) -> Vec<String> {
         .collect()
 }
 
+/// Method, pattern and route of each entry, for the description; names in the route are empty.
+pub fn all(surface: Surface) -> impl Iterator<Item = (&'static Method, &'static str, Route<'static>)> {
+    entries(surface).map(|entry| (&entry.method, entry.pattern, (entry.make)(&[])))
+}
+
 /// Every pattern that can label a metric on some surface, each once.
 pub fn patterns() -> Vec<&'static str> {
     let mut patterns: Vec<_> = TABLE.iter().map(|entry| entry.pattern).collect();
@@ -114,6 +158,25 @@ impl Route<'_> {
     /// Whether it answers anybody, at least with the bare verdict.
     pub const fn answers_anybody(&self) -> bool {
         matches!(self, Route::Ready { .. } | Route::Livez | Route::Startupz)
+    }
+
+    /// Whether its answer may be kept and asked for again by its `ETag`.
+    pub const fn revalidates(&self) -> bool {
+        matches!(
+            self,
+            Route::Status
+                | Route::Checks
+                | Route::Check { .. }
+                | Route::Digest
+                | Route::History
+                | Route::Openapi
+                | Route::Operations
+        )
+    }
+
+    /// Whether its answer is compressed where that is worth it: never what load balancers ask each second.
+    pub const fn compresses(&self) -> bool {
+        self.revalidates() || matches!(self, Route::Metrics | Route::Page { .. })
     }
 }
 
@@ -135,7 +198,11 @@ const fn entry(
     }
 }
 
-static TABLE: [Entry; 23] = [
+static TABLE: [Entry; 26] = [
+    get("/", |_| Route::Page { tenant: None }),
+    get("/tenants/{tenant}", |path| Route::Page {
+        tenant: path.first().copied(),
+    }),
     get("/ready", |_| Route::Ready { tenant: None }),
     get("/ready/{tenant}", |path| Route::Ready {
         tenant: path.first().copied(),
@@ -160,6 +227,7 @@ static TABLE: [Entry; 23] = [
     get("/v1/webhook-digest", |_| Route::Digest),
     get("/v1/history", |_| Route::History),
     get("/v1/stream", |_| Route::Stream),
+    get("/openapi.json", |_| Route::Openapi),
     entry(Method::GET, Surface::Control, "/v1/maintenance", |_| Route::Operations),
     entry(Method::POST, Surface::Control, "/v1/maintenance", |_| {
         Route::MaintenanceStart
@@ -186,7 +254,8 @@ fn serves(entry: &Entry, method: &Method) -> bool {
 
 /// The parts of `path` that stand where `pattern` has braces; `None` when they differ elsewhere.
 fn parameters<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
-    let path = path.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(path);
+    let is_forgiven = |rest: &&str| !rest.is_empty() && !rest.ends_with('/');
+    let path = path.strip_suffix('/').filter(is_forgiven).unwrap_or(path);
     let mut wanted = pattern.split('/');
     let mut given = path.split('/');
     let mut parameters = Vec::new();

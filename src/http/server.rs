@@ -18,20 +18,23 @@ use actix_service::{ServiceFactoryExt as _, map_config};
 use actix_web::dev::{AppConfig, Server, ServerHandle, ServiceFactory, fn_service};
 use actix_web::rt::net::{TcpStream, UnixStream};
 use actix_web::{App, rt, web};
-use arc_swap::ArcSwapOption;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::agent;
+use super::credentials::Credentials;
+use super::entrance::{self, Plain};
 use super::handle::{self, Door};
+use super::newcomers::Newcomers;
 use super::site::{Parts, Site};
-use super::token::TokenFile;
 use super::topic::Topic;
 use super::wire::Wire;
 use crate::unix_socket::{self, Access, SocketFile};
 
 /// Connections of one public worker; more wait in the kernel's backlog.
 pub const CONNECTIONS_MAX: usize = 512;
+/// Connections that the kernel keeps until they are accepted; it may have a lower limit of its own.
+const BACKLOG: i32 = 1024;
 /// Of `control.sock`.
 pub const CONTROL_CONNECTIONS_MAX: usize = 64;
 /// Of `agent_check`.
@@ -43,7 +46,6 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long requests in flight may take once the server is told to stop.
 const STOP_PATIENCE_SECS: u64 = 1;
 const DISCONNECT_PATIENCE: Duration = Duration::from_secs(1);
-const TOKEN_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
 const AGENT_PATIENCE: Duration = Duration::from_secs(1);
 /// Threads that wait for the disk (`/v1/history`, `/v1/events`), for each worker.
 const BLOCKING_THREADS_MAX: usize = 4;
@@ -71,37 +73,13 @@ enum Stop {
 /// Binds `listen` and serves it, read-only.
 ///
 /// # Errors
-/// When the address cannot be bound, or a thread cannot be started.
+/// When the address cannot be bound, its certificate cannot be served, or a thread cannot be started.
 pub fn start_public(parts: Parts, listen: SocketAddr, workers: usize) -> io::Result<Running> {
     let listener = bind_tcp(listen)?;
     let address = listener.local_addr()?;
-    let mut token = TokenFile::default();
-    let site = web::Data::new(Site {
-        parts,
-        token: ArcSwapOption::empty(),
-    });
-    look_at_token(&site, &mut token, &mut None);
-    let watched = site.clone();
-    let watch = async move {
-        let mut told = None;
-        loop {
-            rt::time::sleep(TOKEN_LOOKED_AT_EVERY).await;
-            let site = watched.clone();
-            let looked = web::block(move || {
-                look_at_token(&site, &mut token, &mut told);
-                (token, told)
-            });
-            let Ok(kept) = looked.await else { return };
-            (token, told) = kept;
-        }
-    };
-    let watch = async move {
-        // Loopback listeners have no bearer to look after.
-        if !address.ip().is_loopback() {
-            watch.await;
-        }
-    };
-    let mut running = run("http", site, Bound::Public(listener, address), workers, watch)?;
+    let site = web::Data::new(Site::new(parts));
+    let keep = Credentials::begin(&site, address)?.keep(site.clone());
+    let mut running = run("http", site, Bound::Public(listener, address), workers, keep)?;
     running.address = Some(address);
     Ok(running)
 }
@@ -113,11 +91,8 @@ pub fn start_public(parts: Parts, listen: SocketAddr, workers: usize) -> io::Res
 pub fn start_control(parts: Parts, path: &Path, mode: u32) -> io::Result<Running> {
     let access = Access { mode, group: None };
     let (listener, file) = unix_socket::listen(path, &access).map_err(io::Error::other)?;
-    let site = Site {
-        parts,
-        token: ArcSwapOption::empty(),
-    };
-    let mut running = run("control", web::Data::new(site), Bound::Control(listener), 1, async {})?;
+    let site = web::Data::new(Site::new(parts));
+    let mut running = run("control", site, Bound::Control(listener), 1, async {})?;
     running.file = Some(file);
     Ok(running)
 }
@@ -229,16 +204,19 @@ fn http_server(site: web::Data<Site>, bound: Bound, workers: usize) -> io::Resul
         async move { signal.notified().await }
     };
     let builder = match bound {
-        Bound::Public(listener, listen) => builder.listen("http", listener, move || {
-            fn_service(|stream: TcpStream| async {
-                // Answers are small and whole: waiting to fill a packet would only delay them.
-                stream.set_nodelay(true)?;
-                Ok((Wire::new(stream), Protocol::Http1, None))
-            })
-            .and_then(http(site.clone(), stopping.clone(), move |_: &Wire<TcpStream>| {
-                Door::Public { listen }
-            }))
-        })?,
+        Bound::Public(listener, listen) => {
+            let newcomers = Newcomers::default();
+            builder.listen("http", listener, move || {
+                let (newcomers, entered) = (newcomers.clone(), site.clone());
+                fn_service(move |stream: TcpStream| {
+                    let (newcomers, tls) = (newcomers.clone(), entered.tls.load_full());
+                    async move { Ok((entrance::enter(stream, tls, &newcomers).await?, Protocol::Http1, None)) }
+                })
+                .and_then(http(site.clone(), stopping.clone(), move |_: &Wire<Plain>| {
+                    Door::Public { listen }
+                }))
+            })?
+        }
         Bound::Control(listener) => builder.listen_uds("control", listener, move || {
             fn_service(|stream: UnixStream| async { Ok((Wire::new(stream), Protocol::Http1, None)) }).and_then(http(
                 site.clone(),
@@ -286,28 +264,8 @@ fn uid(peer: &UnixStream) -> Option<u32> {
     peer.peer_cred().ok().map(|peer| peer.uid())
 }
 
-fn look_at_token(site: &Site, file: &mut TokenFile, told: &mut Option<String>) {
-    let path = site.parts.access.load().token_file.clone();
-    let trouble = match file.refresh(path.as_deref()) {
-        Ok(token) => {
-            site.token.store(token.map(|token| Arc::new(token.to_vec())));
-            None
-        }
-        Err(why) => {
-            site.token.store(None);
-            Some(why)
-        }
-    };
-    if trouble != *told
-        && let Some(why) = &trouble
-    {
-        tracing::warn!("{why}; until it can be read, this listener answers nothing but the verdict");
-    }
-    *told = trouble;
-}
-
 fn bind_tcp(listen: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(listen).map_err(|why| {
+    let listener = TcpListener::bind(listen).map_err(|why| {
         let hint = match why.kind() {
             io::ErrorKind::AddrInUse => "; is another readyd running? Stop it, or set another address",
             io::ErrorKind::AddrNotAvailable => "; no interface of this host has that address",
@@ -315,7 +273,10 @@ fn bind_tcp(listen: SocketAddr) -> io::Result<TcpListener> {
             _ => "",
         };
         io::Error::new(why.kind(), format!("cannot listen on {listen}: {why}{hint}"))
-    })
+    })?;
+    // The standard library lets 128 wait; who does not fit in comes again only after a second.
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
 }
 
 async fn answer_agents(parts: Parts, listener: TcpListener) {

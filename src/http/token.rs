@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
-
-use crate::config::files::{self, Stamp};
+use crate::config::files::{self, Secret, Stamp};
 
 /// A bearer has no more bytes than this.
 pub const TOKEN_BYTES_MAX: usize = 4096;
@@ -15,6 +13,7 @@ pub struct TokenFile {
     path: Option<PathBuf>,
     seen: Option<Stamp>,
     token: Option<Vec<u8>>,
+    is_open_to_all: bool,
 }
 
 impl TokenFile {
@@ -35,18 +34,36 @@ impl TokenFile {
         let stamp = files::stamp(path);
         if self.token.is_none() || stamp.is_none() || stamp != self.seen {
             self.token = None;
-            self.token = Some(read(path).map_err(|why| format!("token_file {} {why}", path.display()))?);
+            let secret = read(path).map_err(|why| format!("token_file {} {why}", path.display()))?;
+            self.is_open_to_all = secret.is_open_to_all;
+            self.token = Some(secret.bytes);
             self.seen = stamp;
         }
         Ok(self.token.as_deref())
     }
+
+    /// What is not as it should be with the token that is in use. It is used all the same: who may read the file is on this
+    /// host, and a listener on loopback tells them everything.
+    pub fn remark(&self) -> Option<String> {
+        let path = self
+            .path
+            .as_ref()
+            .filter(|_| self.token.is_some() && self.is_open_to_all)?;
+        Some(format!(
+            "token_file {} can be read by everybody on this host; run chmod o-rwx on it",
+            path.display()
+        ))
+    }
 }
 
 /// The token without surrounding white space; or why there is none, as a sentence after its path.
-fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let bytes = files::read_guarded(path, OFlags::empty(), &[], TOKEN_BYTES_MAX)?;
-    match bytes.trim_ascii() {
+fn read(path: &Path) -> Result<Secret, String> {
+    let secret = files::read_secret(path, TOKEN_BYTES_MAX)?;
+    match secret.bytes.trim_ascii() {
         [] => Err("is empty".to_owned()),
-        token => Ok(token.to_vec()),
+        token => Ok(Secret {
+            bytes: token.to_vec(),
+            ..secret
+        }),
     }
 }

@@ -1,10 +1,11 @@
-//! Shell: what lies between a socket and actix: two things that actix does not do.
+//! Shell: what lies between a socket and actix: three things that actix does not do.
 //!
 //! - It refuses HTTP/1.1 without a `Host` (RFC 9112 §3.2 wants that), and load balancers that send none
 //!   are answered. Such a first head on a connection is handed on as HTTP/1.0, which has no `Host`; the
 //!   answer then ends the connection, as HTTP/1.0 does.
 //! - It waits for ever for a client that does not read its answer. Here a write that makes no progress
 //!   for a while fails.
+//! - It waits for first heads as long as it is told, however many wait. Here the oldest makes room ([`super::newcomers`]).
 
 use std::io;
 use std::pin::Pin;
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+
+use super::newcomers::Newcomer;
 
 /// How long a client may leave its answer unread before the connection is given up.
 pub const UNREAD_PATIENCE: Duration = Duration::from_secs(20);
@@ -24,11 +27,21 @@ pub struct Wire<S> {
     stream: S,
     /// The first head as far as it is here; `None` once it was handed on.
     head: Option<Vec<u8>>,
+    /// Until the first head is whole.
+    newcomer: Option<Newcomer>,
     /// What was read with the first head and is not yet handed on.
     read: Vec<u8>,
+    /// While a write waits.
+    writing: Stall,
+    /// While what was written waits within TLS.
+    flushing: Stall,
+}
+
+/// How long there is no progress.
+#[derive(Debug)]
+struct Stall {
     patience: Duration,
-    /// Runs while a write waits.
-    stalled: Option<Pin<Box<Sleep>>>,
+    since: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Wire<S> {
@@ -40,27 +53,34 @@ impl<S> Wire<S> {
         &self.stream
     }
 
+    /// It may be turned away until its first head is whole.
+    pub fn of_newcomer(mut self, newcomer: Newcomer) -> Wire<S> {
+        self.newcomer = Some(newcomer);
+        self
+    }
+
     fn with_patience(stream: S, patience: Duration) -> Wire<S> {
         Wire {
             stream,
             head: Some(Vec::new()),
+            newcomer: None,
             read: Vec::new(),
-            patience,
-            stalled: None,
+            writing: Stall { patience, since: None },
+            flushing: Stall { patience, since: None },
         }
     }
+}
 
+impl Stall {
     /// `progress`, or an error when there was none for too long.
     fn within_patience<T>(&mut self, context: &mut Context<'_>, progress: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if progress.is_ready() {
-            self.stalled = None;
+            self.since = None;
             return progress;
         }
         let patience = self.patience;
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        ready!(stalled.as_mut().poll(context));
+        let since = self.since.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        ready!(since.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -68,6 +88,11 @@ impl<S> Wire<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let wire = self.get_mut();
+        if let Some(newcomer) = &mut wire.newcomer
+            && newcomer.poll_turned_away(context).is_ready()
+        {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         while let Some(head) = &mut wire.head {
             let mut piece = [0; 2048];
             let mut piece = ReadBuf::new(&mut piece);
@@ -77,6 +102,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
             if piece.filled().is_empty() || end.is_some() || head.len() >= HEAD_BYTES_MAX {
                 wire.read = std::mem::take(head);
                 wire.head = None;
+                wire.newcomer = None;
                 if let Some(end) = end {
                     forgive_missing_host(&mut wire.read[..end]);
                 }
@@ -96,11 +122,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let wire = self.get_mut();
         let progress = Pin::new(&mut wire.stream).poll_write(context, bytes);
-        wire.within_patience(context, progress)
+        wire.writing.within_patience(context, progress)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let wire = self.get_mut();
+        let progress = Pin::new(&mut wire.stream).poll_flush(context);
+        wire.flushing.within_patience(context, progress)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

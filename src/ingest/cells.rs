@@ -137,6 +137,7 @@ impl Cells {
     /// All that was counted, redacted; empty afterwards.
     pub fn take(&mut self, subjects: &Subjects) -> Vec<(CellKey, CellCount)> {
         let texts = &self.texts;
+        let mut errors = Errors::default();
         let taken = self
             .cells
             .drain(..)
@@ -154,7 +155,7 @@ impl Cells {
                     first: cell.first,
                     last: cell.last,
                     sample: match cell.sample {
-                        CellSample::Kept(sample) => Some(sample.redacted(texts)),
+                        CellSample::Kept(sample) => Some(sample.redacted(texts, &mut errors)),
                         CellSample::Unwanted | CellSample::Wanted(_) => None,
                     },
                 };
@@ -247,7 +248,7 @@ fn keep(texts: &mut String, event: &Event<'_>) -> Option<RawSample> {
 }
 
 impl RawSample {
-    fn redacted(self, texts: &str) -> Sample {
+    fn redacted<'t>(self, texts: &'t str, errors: &mut Errors<'t>) -> Sample {
         let mut at = self.start;
         let mut next = |bytes: Option<u16>| {
             let start = at;
@@ -257,7 +258,27 @@ impl RawSample {
         Sample {
             request_id: next(self.request_id).and_then(redact::id),
             task_id: next(self.task_id).and_then(redact::id),
-            error: next(self.error).and_then(|error| redact::error(error, self.error_is_cut)),
+            error: next(self.error).and_then(|error| errors.redacted(error, self.error_is_cut)),
         }
+    }
+}
+
+/// Errors of one delta, redacted: endpoints that fail for one reason share its text.
+#[derive(Debug, Default)]
+struct Errors<'t>(HashMap<(&'t str, bool), Option<Arc<str>>, FxBuildHasher>);
+
+impl<'t> Errors<'t> {
+    /// Beyond, a text is redacted for itself.
+    const KEPT_MAX: usize = 256;
+
+    fn redacted(&mut self, error: &'t str, is_cut: bool) -> Option<Arc<str>> {
+        if let Some(known) = self.0.get(&(error, is_cut)) {
+            return known.clone();
+        }
+        let redacted = redact::error(error, is_cut);
+        if self.0.len() < Errors::KEPT_MAX {
+            self.0.insert((error, is_cut), redacted.clone());
+        }
+        redacted
     }
 }

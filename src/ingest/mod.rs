@@ -31,6 +31,7 @@ pub mod socket;
 mod source;
 mod subjects;
 pub mod submit;
+pub(crate) mod way;
 
 #[cfg(test)]
 mod tests;

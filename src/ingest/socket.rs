@@ -16,6 +16,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::connection::Connection;
 use super::hub::{Hub, lock};
+use super::way::give_way;
 use crate::clock;
 use crate::unix_socket::{self, Access, ListenError, SocketFile};
 use crate::words::Instant;
@@ -158,6 +159,7 @@ impl Shared {
         let serve = move || {
             // Also when it panics: the others must not wait for it.
             let _departure = Departure { shared, number };
+            give_way();
             connection.serve();
         };
         let builder = thread::Builder::new().name(format!("events-{number}"));

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::debounce::{Debounce, Weight};
 use super::freshness::{Judged, Moment, Said, Stamp, Standing, judge};
+use super::onset::{Onset, Onsets};
 use super::snapshot::LevelChange;
 use crate::config::units::write_duration;
 use crate::probe::declaration::Probe;
@@ -46,6 +47,17 @@ pub(super) struct Memory {
     /// The level that was shown last, and since when.
     pub level: Level,
     pub since: Wall,
+    #[serde(default)]
+    onsets: Onsets,
+}
+
+/// A change of level, with what history wants to know of it.
+#[derive(Clone, Debug)]
+pub(super) struct Changed {
+    pub change: LevelChange,
+    /// Since when the level before had held.
+    pub since: Wall,
+    pub onset: Onset,
 }
 
 impl Check {
@@ -67,6 +79,7 @@ impl Check {
                 cost: None,
                 level: Level::Pending,
                 since: now.wall,
+                onsets: Onsets::default(),
             },
             counts_as: CountsAs::Nothing,
             weighed: Verdict::Ok,
@@ -127,6 +140,7 @@ impl Check {
                 };
                 self.memory.debounce.hear(answer, &finding.summary, weight, &self.probe);
                 self.first_counts = false;
+                self.memory.onsets.hear(answer, now.wall);
                 let contradicts = self.memory.debounce.level() < Some(answer);
                 if !(contradicts && self.is_stale(at)) {
                     self.memory.answered = Some(stamp);
@@ -162,7 +176,7 @@ impl Check {
     }
 
     /// Keeps what it was judged to be; the change of level, when there is one.
-    pub fn show(&mut self, now: Now, judged: Judged, startup_grace: Duration) -> Option<LevelChange> {
+    pub fn show(&mut self, now: Now, judged: Judged, startup_grace: Duration) -> Option<Changed> {
         self.counts_as = judged.counts_as;
         self.memory.overdue = judged.standing == Standing::Overdue;
         if judged.level == self.memory.level {
@@ -175,10 +189,26 @@ impl Check {
             summary: self.summary(judged.standing, startup_grace),
         };
         self.memory.level = judged.level;
-        self.memory.since = now.wall;
+        let since = std::mem::replace(&mut self.memory.since, now.wall);
         let kept = self.history.len().saturating_sub(Self::HISTORY_MAX - 1);
         self.history = self.history[kept..].iter().cloned().chain([change.clone()]).collect();
-        Some(change)
+        let worse = [Level::Degraded, Level::Down].into_iter();
+        let became = worse
+            .zip([Verdict::Degraded, Verdict::Down])
+            .find(|(level, _)| *level == judged.level);
+        let onset = became.map(|(_, verdict)| self.onset(verdict)).unwrap_or_default();
+        Some(Changed { change, since, onset })
+    }
+
+    /// When what makes it `verdict` was first seen; where that is silence, when it last answered.
+    pub fn onset(&self, verdict: Verdict) -> Onset {
+        match self.memory.level {
+            Level::Unknown | Level::Pending => Onset {
+                good: self.memory.answered.map(|stamp| stamp.wall),
+                bad: None,
+            },
+            Level::Ok | Level::Degraded | Level::Down => self.memory.onsets.of(verdict),
+        }
     }
 
     /// One line: what the level rests on, or why there is none.

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::check::Check;
+use super::hint;
 use crate::probe::declaration::Asks;
 use crate::words::{Cause, CheckId, CountsAs, Finding, Layer, ProbeName, text};
 
@@ -113,7 +114,8 @@ fn fault(checks: &[(&CheckId, &Check)]) -> Option<Fault> {
             Finding::SUMMARY_BYTES_MAX,
         ),
         checks: checks.iter().map(|(id, _)| (*id).clone()).collect(),
-        hint: check.probe.hint.clone(),
+        // Of the first of them, which the reason names.
+        hint: hint::filled(&check.probe.hint, first.tenant.as_ref()),
     })
 }
 

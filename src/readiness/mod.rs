@@ -23,10 +23,13 @@ mod debounce;
 mod dependency;
 mod freshness;
 mod fuse;
+mod hint;
 pub mod layers;
 mod maintenance;
+mod onset;
 mod persist;
 mod settle;
+mod shown;
 pub mod snapshot;
 mod start;
 mod tenant;
@@ -53,6 +56,7 @@ use crate::words::{Answer, CheckId, Cost, Finding, Instant, Now, TenantName, Ver
 
 pub use self::fuse::{Excluded, TenantWithout, Without, without};
 pub use self::maintenance::{MAINTENANCE_MAX, Request};
+pub use self::shown::{present, subject_of};
 pub use self::start::{RESUME_GAP, RESUME_HOLD_MAX, START_HOLD_MAX};
 pub use self::view::{DRAINING_RETRY_SECS, STARTING_RETRY_SECS};
 
@@ -281,6 +285,13 @@ impl Readiness {
             probe: &check.probe,
             checked: check.memory.checked.and_then(freshness::Stamp::instant),
         })
+    }
+
+    /// Checks that could not be asked, or whose remembered level is not ok.
+    pub fn unwell(&self) -> impl Iterator<Item = (&CheckId, &Arc<Probe>)> {
+        let is_unwell = |check: &Check| check.is_unknown() || check.remembered() > Some(Verdict::Ok);
+        let checks = self.checks.iter().filter(move |(_, check)| is_unwell(check));
+        checks.map(|(id, check)| (id, &check.probe))
     }
 
     /// Whether the next [`Readiness::tick`] will say `resumed`. Cheap: ask before handing in a finding, since

@@ -48,11 +48,11 @@ pub(super) struct Dirty {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-struct NodeMemory {
+pub(super) struct NodeMemory {
     cycle: u64,
     green_cycles: u64,
-    shown: (Verdict, Phase),
-    since: Wall,
+    pub shown: (Verdict, Phase),
+    pub since: Wall,
     last_change: Option<VerdictChange>,
     /// It has left its `starting` on this boot.
     served: bool,
@@ -71,11 +71,11 @@ struct Age {
     checked: Option<Stamp>,
 }
 
-const CHECK: &str = "check/";
+pub(super) const CHECK: &str = "check/";
 const HISTORY: &str = "history/";
-const TENANT: &str = "tenant/";
+pub(super) const TENANT: &str = "tenant/";
 const OPERATIONS: &str = "operations";
-const NODE: &str = "node";
+pub(super) const NODE: &str = "node";
 const AGES: &str = "ages";
 
 impl Readiness {

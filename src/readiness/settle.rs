@@ -3,12 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::check::spoken;
+use super::check::{Changed, Check, spoken};
 use super::cycle::Cycle;
 use super::freshness::{Moment, Stamp};
 use super::fuse::{self, Facts};
+use super::onset::Onset;
 use super::persist::Key;
-use super::snapshot::{LevelChange, Phase, Transition, VerdictChange};
+use super::snapshot::{Phase, Transition, VerdictChange};
 use super::tenant::{self, Sum};
 use super::{Readiness, start::Hold};
 use crate::words::{CheckId, Now, TenantName, Verdict};
@@ -126,9 +127,11 @@ impl Readiness {
                 changed = true;
                 self.dirty.key(Key::Tenant(name.clone()));
             }
-            transitions.extend(from.map(|from| (name.clone(), from, shown)));
+            transitions.extend(from.map(|from| (name.clone(), from, shown, was.since)));
         }
-        for (name, from, shown) in transitions {
+        for (name, from, shown, since) in transitions {
+            let worst = self.worst_of(&name).map(|(_, check)| check);
+            let onset = onset(&from, shown, worst);
             self.note(Some(Transition {
                 at: now.wall,
                 summary: self.why(&name),
@@ -136,6 +139,9 @@ impl Readiness {
                 probe: None,
                 from,
                 to: shown.to_owned(),
+                since: Some(since),
+                last_good_at: onset.good,
+                first_bad_at: onset.bad,
             }));
         }
         changed
@@ -149,12 +155,16 @@ impl Readiness {
         if let Some(maintenance) = self.operations.maintenance(tenant) {
             return fuse::by("in maintenance", maintenance);
         }
-        let own = self.checks.iter().filter(|(id, _)| id.tenant.as_ref() == Some(tenant));
-        let bad = own.filter(|(_, check)| check.counts_as.verdict() > Verdict::Ok);
-        let worst = bad.min_by_key(|(_, check)| (Reverse(check.counts_as), check.probe.layer));
-        worst.map_or(String::new(), |(id, check)| {
+        self.worst_of(tenant).map_or(String::new(), |(id, check)| {
             format!("{}: {}", id.probe, check.last_summary())
         })
+    }
+
+    /// Of a tenant's checks that are not ok.
+    fn worst_of(&self, tenant: &TenantName) -> Option<(&CheckId, &Check)> {
+        let own = self.checks.iter().filter(|(id, _)| id.tenant.as_ref() == Some(tenant));
+        let bad = own.filter(|(_, check)| check.counts_as.verdict() > Verdict::Ok);
+        bad.min_by_key(|(_, check)| (Reverse(check.counts_as), check.probe.layer))
     }
 
     fn settle_node(&mut self, now: Now, at: Moment) -> bool {
@@ -172,12 +182,13 @@ impl Readiness {
             self.blemish();
         }
         let Some(before) = self.node.shown.replace((verdict, phase)) else {
+            self.dirty.key(Key::Node);
             return true;
         };
         if before == (verdict, phase) {
             return false;
         }
-        self.node.since = now.wall;
+        let since = std::mem::replace(&mut self.node.since, now.wall);
         let reasons = self.reasons_now(now);
         if before.0 != verdict {
             let better = better.iter().filter(|_| verdict < before.0).map(|(id, was)| {
@@ -193,13 +204,19 @@ impl Readiness {
                 better: better.take(Self::CHANGE_REASONS_MAX).collect(),
             });
         }
+        let (from, to) = (node_word(before), node_word((verdict, phase)));
+        let weighs = self.checks.values().filter(|check| check.weighed == verdict);
+        let onset = onset(from, to, weighs.min_by_key(|check| check.probe.layer));
         self.note(Some(Transition {
             at: now.wall,
             tenant: None,
             probe: None,
-            from: node_word(before).to_owned(),
-            to: node_word((verdict, phase)).to_owned(),
+            from: from.to_owned(),
+            to: to.to_owned(),
             summary: reasons.first().map_or(String::new(), |reason| reason.text.clone()),
+            since: Some(since),
+            last_good_at: onset.good,
+            first_bad_at: onset.bad,
         }));
         // What a process shows while it ends is not what the next one begins with.
         if !self.stopping {
@@ -294,7 +311,8 @@ impl Readiness {
 }
 
 /// A check's change of level as history keeps it.
-pub(super) fn of_check(id: &CheckId, change: LevelChange) -> Transition {
+pub(super) fn of_check(id: &CheckId, changed: Changed) -> Transition {
+    let Changed { change, since, onset } = changed;
     Transition {
         at: change.at,
         tenant: id.tenant.clone(),
@@ -302,11 +320,22 @@ pub(super) fn of_check(id: &CheckId, change: LevelChange) -> Transition {
         from: change.from.to_string(),
         to: change.to.to_string(),
         summary: change.summary,
+        since: Some(since),
+        last_good_at: onset.good,
+        first_bad_at: onset.bad,
     }
 }
 
+/// When what made it worse was first seen, by the check that made it so; nothing where it did not become worse.
+fn onset(from: &str, to: &str, check: Option<&Check>) -> Onset {
+    let (from, to) = (Verdict::parse(from), Verdict::parse(to));
+    let worse = to.filter(|to| from.is_none_or(|from| from < *to));
+    let seen = check.zip(worse).map(|(check, to)| check.onset(to));
+    seen.unwrap_or_default()
+}
+
 /// What history calls a verdict in its phase.
-fn node_word((verdict, phase): (Verdict, Phase)) -> &'static str {
+pub(super) fn node_word((verdict, phase): (Verdict, Phase)) -> &'static str {
     match phase {
         Phase::Serving => verdict.as_str(),
         other => other.as_str(),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::lint::Lint;
@@ -47,7 +48,7 @@ pub struct Snapshot {
 }
 
 /// Where the node (or a tenant) is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     Starting,
@@ -171,6 +172,13 @@ pub struct Transition {
     pub from: String,
     pub to: String,
     pub summary: String,
+    /// Since when `from` had held; `None`: written by a readyd that did not keep it.
+    pub since: Option<Wall>,
+    /// For a change to the worse, of the check that made it: its last answer that was better than `to`. What went wrong
+    /// went wrong after that.
+    pub last_good_at: Option<Wall>,
+    /// And its first answer since then that was as bad.
+    pub first_bad_at: Option<Wall>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -179,6 +187,8 @@ pub struct ConfigStatus {
     pub loaded_at: Wall,
     /// Why the last reload was refused; `None` when it was taken.
     pub reload_error: Option<String>,
+    /// What is wrong with the bearer and the certificate of `listen`.
+    pub listen_troubles: Vec<String>,
     pub warnings: Vec<String>,
 }
 

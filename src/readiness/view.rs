@@ -8,6 +8,7 @@ use super::Readiness;
 use super::dependency::{self, Suspect};
 use super::freshness::Moment;
 use super::fuse::{self, Fused, Shown};
+use super::hint;
 use super::snapshot::{CheckView, ConfigStatus, Phase, Reason, Snapshot, TenantView};
 use crate::config::checks::worst_case;
 use crate::digest::view::DigestView;
@@ -172,7 +173,7 @@ impl Readiness {
             },
             checked_at: check.memory.checked.map(|stamp| stamp.wall),
             checked_instant: check.memory.checked.and_then(super::freshness::Stamp::instant),
-            hint: check.probe.hint.clone(),
+            hint: hint::filled(&check.probe.hint, id.tenant.as_ref()),
             // The engine knows tenants; it fills this in.
             known_good: None,
             explained_by: None,

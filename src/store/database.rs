@@ -13,15 +13,10 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::open::side_file;
 use super::pending::{Kept, KeptFold, Pending, ProducerChanges};
 use super::schema::{self, Unfit};
-use super::{MergeWindow, Restored};
+use super::{MergeWindow, Restored, history};
 use crate::ingest::delta::{Batch, Mark};
 use crate::ingest::registry::ProducerRow;
 use crate::words::Wall;
-
-/// Transitions are kept this long, and at most this many.
-const TRANSITION_DAYS_MAX: i64 = 90;
-const TRANSITIONS_MAX: i64 = 100_000;
-const DAY_MS: i64 = 86_400_000;
 
 /// First byte of a log body: postcard of [`Batch`].
 const BODY_FORMAT: u8 = 2;
@@ -320,12 +315,7 @@ fn write(
         None => 0,
     };
     if let Some(now) = prune_at {
-        let oldest = now.as_millis().saturating_sub(TRANSITION_DAYS_MAX * DAY_MS);
-        transaction.execute("DELETE FROM transitions WHERE at < ?1", [oldest])?;
-        transaction.execute(
-            "DELETE FROM transitions WHERE id <= (SELECT max(id) FROM transitions) - ?1",
-            [TRANSITIONS_MAX],
-        )?;
+        history::prune(&transaction, now)?;
         let oldest = now.as_millis().saturating_sub(Mark::BARE_KEPT_MS);
         transaction.execute("DELETE FROM marks WHERE body = '' AND at < ?1", [oldest])?;
     }
@@ -369,20 +359,7 @@ fn write_kept(transaction: &Transaction<'_>, kept: &Kept, merge: MergeWindow) ->
                 .execute([key])?,
         };
     }
-    for transition in &kept.transitions {
-        transaction
-            .prepare_cached(
-                "INSERT INTO transitions (at, tenant, probe, was, became, summary) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                transition.at.as_millis(),
-                transition.tenant.as_ref().map(|tenant| tenant.as_str()),
-                transition.probe.as_ref().map(|probe| probe.as_str()),
-                transition.from,
-                transition.to,
-                transition.summary,
-            ])?;
-    }
+    history::write(transaction, &kept.history)?;
     match &kept.fold {
         Some(fold) => write_fold(transaction, fold, merge),
         None => Ok(0),

@@ -6,6 +6,7 @@
 //! in the same transaction, so a kill at any point loses nothing and counts nothing twice.
 
 mod database;
+mod history;
 mod open;
 mod pending;
 mod reader;
@@ -16,10 +17,11 @@ mod writer;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::history::Entry;
 use crate::ingest::delta::{Batch, Mark};
-use crate::readiness::snapshot::Transition;
 use crate::words::TenantName;
 
+pub use history::{RecordQuery, RecordRows};
 pub use open::{OpenError, Opened, Store};
 pub use reader::{ReadError, Reader, TransitionQuery};
 pub use stats::{Failing, Stats};
@@ -46,7 +48,8 @@ pub struct Persist {
     pub ticket: u64,
     /// Key → JSON, or `None` to forget it. Checks, operations, counters: small and few.
     pub state: BTreeMap<String, Option<String>>,
-    pub transitions: Vec<Transition>,
+    /// Changes and times unwatched, in the order in which they came.
+    pub history: Vec<Entry>,
     pub fold: Option<Fold>,
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Fold, MergeWindow, Persist};
+use crate::history::Entry;
 use crate::ingest::delta::{Batch, CellCount, CellKey};
 use crate::ingest::registry::ProducerRow;
-use crate::readiness::snapshot::Transition;
 use crate::words::{TenantName, Wall};
 
 /// (producer, epoch) → its row, or `None` to forget it.
@@ -33,7 +33,7 @@ pub(super) struct Pending {
 pub(super) struct Kept {
     pub ticket: u64,
     pub state: BTreeMap<String, Option<String>>,
-    pub transitions: Vec<Transition>,
+    pub history: Vec<Entry>,
     pub fold: Option<KeptFold>,
 }
 
@@ -155,8 +155,8 @@ fn merge_cells(cells: &mut Vec<(CellKey, CellCount)>) {
 }
 
 impl Kept {
-    /// While commits fail, older transitions beyond this are lost (they are history, not state).
-    const TRANSITIONS_MAX: usize = 10_000;
+    /// While commits fail, older changes beyond this are lost (they are history, not state).
+    const HISTORY_MAX: usize = 10_000;
     /// While commits fail, the oldest windows beyond this are lost.
     const FOLD_BYTES_MAX: usize = 64 << 20;
 
@@ -164,9 +164,9 @@ impl Kept {
     pub fn absorb(&mut self, later: Kept, merge: MergeWindow) {
         self.ticket = self.ticket.max(later.ticket);
         self.state.extend(later.state);
-        self.transitions.extend(later.transitions);
-        let beyond = self.transitions.len().saturating_sub(Self::TRANSITIONS_MAX);
-        self.transitions.drain(..beyond);
+        self.history.extend(later.history);
+        let beyond = self.history.len().saturating_sub(Self::HISTORY_MAX);
+        self.history.drain(..beyond);
         match (&mut self.fold, later.fold) {
             (Some(fold), Some(later)) => fold.absorb(later, merge),
             (fold @ None, later) => *fold = later,
@@ -218,7 +218,7 @@ impl Kept {
         Kept {
             ticket: persist.ticket,
             state: persist.state,
-            transitions: persist.transitions,
+            history: persist.history,
             fold: persist.fold.map(|fold| KeptFold::new(fold, merge)),
         }
     }

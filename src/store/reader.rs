@@ -71,23 +71,7 @@ impl Reader {
     /// # Errors
     /// When the file cannot be opened or read.
     pub fn transitions(&self, wanted: &TransitionQuery) -> Result<Vec<Transition>, ReadError> {
-        self.read(|connection| {
-            let mut query = connection.prepare_cached(
-                "SELECT at, tenant, probe, was, became, summary FROM transitions
-                 WHERE at >= :since AND (:tenant IS NULL OR tenant = :tenant) AND (:probe IS NULL OR probe = :probe)
-                 ORDER BY at DESC, id DESC LIMIT :limit",
-            )?;
-            let rows = query.query_map(
-                named_params! {
-                    ":since": wanted.since.map_or(i64::MIN, Wall::as_millis),
-                    ":tenant": wanted.tenant.as_ref().map(TenantName::as_str),
-                    ":probe": wanted.probe.as_ref().map(ProbeName::as_str),
-                    ":limit": i64::try_from(wanted.limit.min(Self::TRANSITIONS_MAX)).unwrap_or(0),
-                },
-                transition,
-            )?;
-            rows.collect()
-        })
+        self.read(|connection| transitions(connection, wanted))
     }
 
     /// Five-minute totals (start in Unix seconds, tenant, JSON) of windows that start in `from..to`, oldest first.
@@ -104,7 +88,7 @@ impl Reader {
         })
     }
 
-    fn read<T>(&self, ask: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, ReadError> {
+    pub(super) fn read<T>(&self, ask: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, ReadError> {
         let generation = self.shared.generation.load(Ordering::Acquire);
         let kept = {
             let mut idle = self.idle();
@@ -128,6 +112,24 @@ impl Reader {
     }
 }
 
+pub(super) fn transitions(connection: &Connection, wanted: &TransitionQuery) -> rusqlite::Result<Vec<Transition>> {
+    let mut query = connection.prepare_cached(
+        "SELECT at, tenant, probe, was, became, summary, since, last_good, first_bad FROM transitions
+         WHERE kind = 0 AND at >= :since AND (:tenant IS NULL OR tenant = :tenant) AND (:probe IS NULL OR probe = :probe)
+         ORDER BY at DESC, id DESC LIMIT :limit",
+    )?;
+    let rows = query.query_map(
+        named_params! {
+            ":since": wanted.since.map_or(i64::MIN, Wall::as_millis),
+            ":tenant": wanted.tenant.as_ref().map(TenantName::as_str),
+            ":probe": wanted.probe.as_ref().map(ProbeName::as_str),
+            ":limit": i64::try_from(wanted.limit.min(Reader::TRANSITIONS_MAX)).unwrap_or(0),
+        },
+        transition,
+    )?;
+    rows.collect()
+}
+
 /// Bytes of the file and of its write-ahead log; 0 for what is not there.
 pub(super) fn bytes(path: &Path) -> (u64, u64) {
     let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
@@ -141,7 +143,8 @@ pub(super) fn tenant(row: &Row<'_>, column: usize) -> rusqlite::Result<TenantNam
     TenantName::try_from(name).map_err(|error| unreadable(column, error))
 }
 
-fn transition(row: &Row<'_>) -> rusqlite::Result<Transition> {
+/// Columns: at, tenant, probe, was, became, summary, since, last_good, first_bad.
+pub(super) fn transition(row: &Row<'_>) -> rusqlite::Result<Transition> {
     let tenant: Option<String> = row.get(1)?;
     let probe: Option<String> = row.get(2)?;
     Ok(Transition {
@@ -157,7 +160,14 @@ fn transition(row: &Row<'_>) -> rusqlite::Result<Transition> {
         from: row.get(3)?,
         to: row.get(4)?,
         summary: row.get(5)?,
+        since: row.get::<_, Option<i64>>(6)?.map(wall),
+        last_good_at: row.get::<_, Option<i64>>(7)?.map(wall),
+        first_bad_at: row.get::<_, Option<i64>>(8)?.map(wall),
     })
+}
+
+pub(super) const fn wall(unix_millis: i64) -> Wall {
+    Wall::from_millis(unix_millis)
 }
 
 fn unreadable(column: usize, error: String) -> rusqlite::Error {

@@ -26,6 +26,7 @@ use super::{MergeWindow, Persist, StoreEvent};
 use crate::clock;
 use crate::ingest::hub::Hub;
 use crate::ingest::parts::Parts;
+use crate::ingest::way::give_way;
 
 /// Told of each commit and each change of the store's health, on the writer's thread. It may wait: then nothing is
 /// committed meanwhile, and senders wait in turn.
@@ -89,9 +90,10 @@ impl Writer {
             store,
             _running: running,
         };
-        thread::Builder::new()
-            .name("store-writer".into())
-            .spawn(move || worker.run())?;
+        thread::Builder::new().name("store-writer".into()).spawn(move || {
+            give_way();
+            worker.run();
+        })?;
         Ok(Writer { hub, mailbox, ended })
     }
 

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TenantName;
 
 /// The name of a probe: `[a-z0-9][a-z0-9-]{0,31}`, so that it may label a metric. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(with = "String", extend("pattern" = "^[a-z0-9][a-z0-9-]{0,31}$"))]
 pub struct ProbeName(Arc<str>);
 
 /// A probe bound to the node (`tenant: None`) or to one tenant. Displays as `disk` or `doctor@acme`.
@@ -20,7 +22,7 @@ pub struct CheckId {
 }
 
 /// Where a check looks. The order is the order of triage when several fail at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Layer {
     Transport,

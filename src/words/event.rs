@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a delivery ended: an HTTP status (100..=599), or the reason why there was none.
@@ -23,7 +24,7 @@ pub enum Kind {
 }
 
 /// The class of a failure: a closed set, so that it may label a metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Family {
     #[serde(rename = "3xx")]
     Redirection,
@@ -52,7 +53,7 @@ pub enum Outcome {
 }
 
 /// Why an event line was refused. Final: a rejected line is never asked for again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reject {
     /// Lines of more than 16 KiB.

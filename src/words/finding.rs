@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, redact, text};
@@ -29,14 +30,14 @@ pub struct Finding {
 
 /// One fact behind a finding: what was looked at, and what was seen there. One line each, whatever a process
 /// or a peer said.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     pub what: String,
     pub seen: String,
 }
 
 /// A number that came with a finding.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Measurement {
     /// `disk_free_bytes`, `disk_free_ratio`, `queue_depth`, `queue_oldest_age_seconds`; a perfdata label otherwise.
     pub name: String,
@@ -46,7 +47,7 @@ pub struct Measurement {
 }
 
 /// Why a check could not be asked: a closed set, it labels `readyd_probe_failures_total`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// The command could not be started.

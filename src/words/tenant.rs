@@ -1,11 +1,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One slice of a node: `[a-z0-9][a-z0-9._-]{0,63}`. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+// With the one that is no name: see `other`.
+#[schemars(with = "String", extend("pattern" = "^([a-z0-9][a-z0-9._-]{0,63}|__other__)$"))]
 pub struct TenantName(Arc<str>);
 
 impl TenantName {

@@ -31,6 +31,14 @@ fn cleaned(text: &str, bytes_max: usize, line_feed: char) -> String {
     clean
 }
 
+/// `1 tenant`, `2 tenants`: of nouns that take an `s`.
+pub fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
 /// Whether a character is a control or a bidirectional control (or a line separator in disguise).
 pub fn is_harmful(character: char) -> bool {
     character.is_control()

@@ -4,12 +4,15 @@ use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{self, Message, WebSocket};
 
+use super::cost::thread_cpu_seconds;
 use super::{Node, repository};
 
 /// It serves until the test program ends.
@@ -18,6 +21,14 @@ pub struct Gateway {
     pub port: u16,
     said: Arc<Mutex<Vec<String>>>,
     heard: Arc<Mutex<Vec<String>>>,
+    spent: Arc<Spent>,
+}
+
+/// By the gateway itself, on all connections.
+#[derive(Debug, Default)]
+struct Spent {
+    answers: AtomicU64,
+    cpu_nanos: AtomicU64,
 }
 
 /// What it says, and when: read from the recording once.
@@ -75,14 +86,16 @@ impl Gateway {
             port: listener.local_addr().unwrap().port(),
             said: Arc::default(),
             heard: Arc::default(),
+            spent: Arc::default(),
         };
-        let (said, heard) = (gateway.said.clone(), gateway.heard.clone());
+        let (said, heard, spent) = (gateway.said.clone(), gateway.heard.clone(), gateway.spent.clone());
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let line = Line {
                     script: script.clone(),
                     said: said.clone(),
                     heard: heard.clone(),
+                    spent: spent.clone(),
                 };
                 thread::spawn(move || line.serve(stream));
             }
@@ -109,6 +122,16 @@ impl Gateway {
     pub fn heard(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
     }
+
+    /// How often it has answered so far, on all connections.
+    pub fn answers(&self) -> u64 {
+        self.spent.answers.load(Ordering::Relaxed)
+    }
+
+    /// The CPU time that those answers took: a ruler for what asking costs.
+    pub fn cpu(&self) -> Duration {
+        Duration::from_nanos(self.spent.cpu_nanos.load(Ordering::Relaxed))
+    }
 }
 
 /// One connection.
@@ -116,6 +139,7 @@ struct Line {
     script: Script,
     said: Arc<Mutex<Vec<String>>>,
     heard: Arc<Mutex<Vec<String>>>,
+    spent: Arc<Spent>,
 }
 
 impl Line {
@@ -125,11 +149,17 @@ impl Line {
             return;
         };
         self.say(&mut ws, &self.script.challenge);
+        let mut counted = Duration::ZERO;
         while let Ok(message) = ws.read() {
             let Message::Text(text) = message else { continue };
             self.note(&self.heard, &text);
             let request: Value = serde_json::from_str(&text).unwrap();
             self.answer(&mut ws, &request);
+            let taken = Duration::from_secs_f64(thread_cpu_seconds());
+            let nanos = u64::try_from((taken - counted).as_nanos()).unwrap();
+            self.spent.cpu_nanos.fetch_add(nanos, Ordering::Relaxed);
+            self.spent.answers.fetch_add(1, Ordering::Relaxed);
+            counted = taken;
         }
     }
 

@@ -1,11 +1,13 @@
 //! A real readyd in a directory of its own, and a bounded way to wait for what it should come to say.
 #![allow(dead_code, reason = "each test program uses its own part of the harness")]
 
+pub mod authority;
 pub mod backend;
 pub mod cost;
 pub mod gateway;
 pub mod openclaw;
 pub mod prometheus;
+pub mod terminal;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

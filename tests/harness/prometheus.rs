@@ -21,12 +21,20 @@ pub struct Prometheus {
 impl Prometheus {
     /// `more`: further lines of its configuration.
     pub fn start(program: &Path, node: &Node, more: &str) -> Prometheus {
+        let job = format!(
+            "  - job_name: readyd\n    static_configs: [{{targets: ['127.0.0.1:{}']}}]\n",
+            node.port
+        );
+        Prometheus::scraping(program, &job, more)
+    }
+
+    /// `jobs`: the entries of `scrape_configs`.
+    pub fn scraping(program: &Path, jobs: &str, more: &str) -> Prometheus {
         let dir = tempfile::tempdir().unwrap();
         let config = dir.path().join("prometheus.yml");
         let text = format!(
             "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n{more}\
-             scrape_configs:\n  - job_name: readyd\n    static_configs: [{{targets: ['127.0.0.1:{}']}}]\n",
-            node.port
+             scrape_configs:\n{jobs}",
         );
         fs::write(&config, text).unwrap();
         let port = free_port();

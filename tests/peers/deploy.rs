@@ -2,31 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Instant;
+use std::process::Command;
 
-use crate::harness::backend::{Backend, answers};
-use crate::harness::{Node, PATIENCE, READYD, free_port, pause, peer, repository};
+use crate::balancer::{Balancer, Host, assert_well, python_tool, shipped, with};
+use crate::harness::backend::answers;
+use crate::harness::{READYD, free_port, peer, repository};
 
 /// What `systemd-analyze security` makes of the unit, at most; 10.0 is no protection at all.
 const EXPOSURE_MAX: &str = "40";
-
-fn shipped(path: &str) -> String {
-    fs::read_to_string(repository().join("deploy").join(path)).unwrap()
-}
-
-/// `text` with each of the pairs replaced, all of which must be there.
-fn with(text: &str, pairs: &[(&str, String)]) -> String {
-    pairs.iter().fold(text.to_owned(), |text, (from, to)| {
-        assert!(text.contains(from), "{from} is not there");
-        text.replace(from, to)
-    })
-}
-
-fn assert_well(output: &Output) {
-    let said = [&output.stdout[..], &output.stderr[..]].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&said));
-}
 
 #[test]
 fn systemd_finds_nothing_to_say_about_the_unit_and_little_that_it_could_do() {
@@ -99,7 +82,16 @@ fn launchds_property_list_is_one_and_says_what_it_should() {
         .iter()
         .map(|word| word.as_str().unwrap())
         .collect();
-    assert_eq!(arguments[1..], ["serve", "--config", "/etc/readyd/readyd.yaml"]);
+    let log = "/usr/local/var/log/readyd/readyd.log";
+    let expected = ["serve", "--config", "/etc/readyd/readyd.yaml", "--log-file", log];
+    assert_eq!(arguments[1..], expected);
+    // What is rotated is what is written.
+    let rotated: Vec<String> = shipped("launchd/readyd.newsyslog.conf")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split_whitespace().next().unwrap().to_owned())
+        .collect();
+    assert_eq!(rotated, [log, plist["StandardErrorPath"].as_str().unwrap()]);
 }
 
 #[test]
@@ -145,98 +137,6 @@ fn hadolint_finds_nothing_to_say_about_the_container_file() {
     };
     let file = repository().join("deploy/container/Containerfile");
     assert_well(&Command::new(hadolint).arg(file).output().unwrap());
-}
-
-fn python_tool(name: &str) -> Option<PathBuf> {
-    let place = repository().join("target/tools/python/bin").join(name);
-    peer(name, &[place.to_str()?])
-}
-
-/// A host: readyd, and what it stands for.
-struct Host {
-    node: Node,
-    backend: Backend,
-    agent: u16,
-}
-
-impl Host {
-    fn new(word: &'static str) -> Host {
-        let agent = free_port();
-        let node = Node::start(&format!(
-            "agent_check: 127.0.0.1:{agent}\ntenants: {{acme: {{}}}}\nprobes: {{doctor: {{enabled: false}}}}\n"
-        ));
-        node.until_status("ok", PATIENCE);
-        Host {
-            node,
-            backend: Backend::saying(word),
-            agent,
-        }
-    }
-
-    fn degrade(&self) {
-        self.node.cli_ok(&[
-            "emit",
-            "--tenant",
-            "acme",
-            "--endpoint",
-            "crm",
-            "--status",
-            "503",
-            "--count",
-            "30",
-        ]);
-        self.node.until_status("degraded", PATIENCE);
-    }
-}
-
-/// A load balancer, ended with the spec.
-struct Balancer {
-    child: Child,
-    port: u16,
-    log: PathBuf,
-    _dir: tempfile::TempDir,
-}
-
-impl Balancer {
-    fn start(mut command: Command, port: u16, dir: tempfile::TempDir) -> Balancer {
-        let log = dir.path().join("said");
-        let file = fs::File::create(&log).unwrap();
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().unwrap())
-            .stderr(file)
-            .spawn()
-            .unwrap();
-        Balancer {
-            child,
-            port,
-            log,
-            _dir: dir,
-        }
-    }
-
-    /// Until twelve requests in a row are answered so: by whom, and how often.
-    fn until(&self, what: &str, holds: impl Fn(usize, usize) -> bool) {
-        let began = Instant::now();
-        loop {
-            let seen = answers(self.port, 12);
-            let of = |who: &str| seen.get(who).copied().unwrap_or(0);
-            if of("one") + of("two") == 12 && holds(of("one"), of("two")) {
-                println!("{what}: after {:?}", began.elapsed());
-                return;
-            }
-            let said = || fs::read_to_string(&self.log).unwrap_or_default();
-            assert!(began.elapsed() < PATIENCE, "{what}: {seen:?}\n{}", said());
-            pause();
-        }
-    }
-}
-
-impl Drop for Balancer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::harness::gateway::{Gateway, Script};
 use crate::harness::{Node, PATIENCE};
-use crate::secrets::gathered;
+use crate::secrets::{gathered, leaks};
 
 /// Plain words: nothing here may be saved by looking like a secret.
 const MARKERS: [(&str, &str); 10] = [
@@ -70,24 +70,9 @@ fn script() -> Script {
 
 fn assert_clean(node: &Node) {
     let mut gathered = gathered(node);
-    for path in [
-        "/v1/checks/gateway-link/acme",
-        "/v1/checks/gateway-link",
-        "/openapi.json",
-        "/",
-    ] {
-        gathered.insert(path.into(), node.get(path).body.into_bytes());
-    }
     let explained = node.cli(&["explain", "gateway-link@acme"]);
     gathered.insert("readyd explain".into(), [explained.stdout, explained.stderr].concat());
-    let leaks: Vec<String> = MARKERS
-        .iter()
-        .flat_map(|(name, marker)| {
-            let holds = move |bytes: &&Vec<u8>| memchr::memmem::find(bytes, marker.as_bytes()).is_some();
-            let places = gathered.iter().filter(move |(_, bytes)| holds(bytes));
-            places.map(move |(place, _)| format!("{name} is in {place}"))
-        })
-        .collect();
+    let leaks = leaks(&MARKERS, &gathered);
     assert!(leaks.is_empty(), "{leaks:#?}");
 }
 

@@ -13,6 +13,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod access;
 mod article;
 mod bad_host;
 mod command_line;
@@ -22,7 +23,9 @@ mod exactly_once;
 mod first_minute;
 mod fragments;
 mod fuzz_corpus;
+mod history;
 mod hostile_sockets;
+mod install;
 mod link_cost;
 mod link_events;
 mod link_markers;
@@ -32,6 +35,7 @@ mod lost_state;
 mod metrics;
 mod operations;
 mod operator;
+mod ratios;
 mod reload;
 mod restart;
 mod resume;
@@ -39,6 +43,9 @@ mod secrets;
 mod shape;
 mod skills;
 mod supervised;
+mod ten_seconds;
+mod terminal;
+mod threats;
 mod tokens;
 mod triage;
 mod two_nodes;

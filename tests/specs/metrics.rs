@@ -34,6 +34,9 @@ const PROMISED: &[(&str, &str, &[&str])] = &[
     ("maintenance_active", "gauge", &["tenant"]),
     ("draining", "gauge", &[]),
     ("config_reload_success_timestamp_seconds", "gauge", &[]),
+    ("slo_target_ratio", "gauge", &["tenant"]),
+    ("slo_budget_remaining_ratio", "gauge", &["tenant"]),
+    ("slo_burn_rate", "gauge", &["tenant", "over"]),
     ("http_request_duration_seconds", "histogram", &["route", "code"]),
 ];
 
@@ -114,12 +117,17 @@ fn node() -> Node {
     std::fs::create_dir(&queue).unwrap();
     std::fs::write(queue.join("one.json"), "{}").unwrap();
     node.configure(&format!(
-        "tenants: {{acme: {{}}, beta: {{}}}}\nprobes: {{doctor: {{enabled: false}}, queue: {{paths: [{}]}}}}\n",
+        "tenants: {{acme: {{}}, beta: {{}}}}\nslo: {{target: 99%}}\nprobes: {{doctor: {{enabled: false}}, queue: {{paths: [{}]}}}}\n",
         queue.display()
     ));
     let node = node.started();
     node.until("/metrics", PATIENCE, |answer| {
-        answer.body.contains("readyd_queue_depth{") && answer.body.contains("readyd_disk_free_bytes{")
+        let wanted = [
+            "readyd_queue_depth{",
+            "readyd_disk_free_bytes{",
+            "readyd_slo_burn_rate{",
+        ];
+        wanted.iter().all(|name| answer.body.contains(name))
     });
     node
 }

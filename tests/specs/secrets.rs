@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use readyd::http::route::{Surface, listing};
 
 use crate::harness::{Node, PATIENCE};
 
@@ -150,42 +152,89 @@ fn credentials(secrets_dir: &Path) {
     }
 }
 
-/// Everything that can be had of the node, by where it was had.
-pub(crate) fn gathered(node: &Node) -> BTreeMap<String, Vec<u8>> {
-    let mut all = BTreeMap::new();
-    let mut directories = vec![node.state_dir(), node.runtime_dir()];
+/// Every file below these.
+pub(crate) fn files(below: &[PathBuf]) -> Vec<PathBuf> {
+    let mut directories = below.to_vec();
+    let mut files = Vec::new();
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(&directory).unwrap().flatten() {
             let path = entry.path();
             if path.is_dir() {
                 directories.push(path);
             } else if path.is_file() {
-                all.insert(path.display().to_string(), fs::read(&path).unwrap());
+                files.push(path);
             }
         }
     }
+    files
+}
+
+/// Every question there is, by the table of routes, about every check, on both surfaces, in every form.
+fn answers(node: &Node, all: &mut BTreeMap<String, Vec<u8>>) {
+    let checks = node.get("/v1/checks").json();
+    let mut names: Vec<&str> = checks["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|check| check["check"].as_str())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut targets: Vec<String> = Vec::new();
+    for route in listing(Surface::Control) {
+        let Some(pattern) = route.strip_prefix("GET ") else {
+            continue;
+        };
+        let of_acme = pattern.replace("{tenant}", "acme");
+        match pattern.contains("{check}") {
+            true => targets.extend(names.iter().map(|name| of_acme.replace("{check}", name))),
+            false => targets.push(of_acme),
+        }
+    }
+    targets.retain(|target| target != "/v1/stream");
+    let queries = ["?limit=100", "?scope=local", "?window=last"].map(|query| format!("/v1/webhook-digest{query}"));
+    targets.extend(queries);
+    targets.push("/ready?verbose".into());
+    for target in targets {
+        for form in ["*/*", "text/plain", "application/health+json", "text/html"] {
+            let head =
+                format!("GET {target} HTTP/1.1\r\nhost: localhost\r\naccept: {form}\r\nconnection: close\r\n\r\n");
+            let answer = node.request(&head).unwrap_or_else(|| panic!("no answer to {target}"));
+            all.insert(format!("{target} as {form}"), format!("{answer:?}").into_bytes());
+        }
+        let answer = node.control("GET", &target, "");
+        all.insert(format!("{target} on control.sock"), format!("{answer:?}").into_bytes());
+    }
+    let mut stream = std::net::TcpStream::connect(node.address()).unwrap();
+    stream
+        .write_all(b"GET /v1/stream HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let event = lines.find(|line| line.starts_with("data: ")).expect("an event");
+    all.insert("/v1/stream".into(), event.into_bytes());
+}
+
+/// What of it holds which of the `planted` (name, secret).
+pub(crate) fn leaks(planted: &[(&str, &str)], gathered: &BTreeMap<String, Vec<u8>>) -> Vec<String> {
+    let of = |(name, secret): &(&str, &str)| {
+        let holds = |bytes: &Vec<u8>| memchr::memmem::find(bytes, secret.as_bytes()).is_some();
+        let places = gathered.iter().filter(|(_, bytes)| holds(bytes));
+        places
+            .map(|(place, _)| format!("{name} is in {place}"))
+            .collect::<Vec<_>>()
+    };
+    planted.iter().flat_map(of).collect()
+}
+
+/// Everything that can be had of the node, by where it was had.
+pub(crate) fn gathered(node: &Node) -> BTreeMap<String, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for path in files(&[node.state_dir(), node.runtime_dir()]) {
+        all.insert(path.display().to_string(), fs::read(&path).unwrap());
+    }
     all.insert("the log".into(), fs::read(node.log_path()).unwrap());
-    for path in [
-        "/ready",
-        "/ready?verbose",
-        "/ready/acme",
-        "/metrics",
-        "/v1/status",
-        "/v1/checks",
-        "/v1/checks/doctor/acme",
-        "/v1/checks/webhook-digest/acme",
-        "/v1/checks/token-rotation/acme",
-        "/v1/webhook-digest?limit=100",
-        "/v1/webhook-digest?scope=local",
-        "/v1/webhook-digest?window=last",
-        "/v1/history",
-    ] {
-        all.insert(path.into(), node.get(path).body.into_bytes());
-    }
-    for form in ["text/plain", "application/health+json"] {
-        let request = format!("GET /ready HTTP/1.1\r\nhost: localhost\r\naccept: {form}\r\nconnection: close\r\n\r\n");
-        all.insert(form.into(), node.request(&request).unwrap().body.into_bytes());
-    }
+    answers(node, &mut all);
     for arguments in [
         &["bundle", "--output", "-"][..],
         &["status"],
@@ -196,6 +245,8 @@ pub(crate) fn gathered(node: &Node) -> BTreeMap<String, Vec<u8>> {
         &["explain", "token-rotation@acme"],
         &["probe", "run", "token-rotation@acme"],
         &["config", "show"],
+        &["config", "check"],
+        &["check", "--format", "json"],
     ] {
         let output = node.cli(arguments);
         let said = [output.stdout, output.stderr].concat();
@@ -206,15 +257,7 @@ pub(crate) fn gathered(node: &Node) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn assert_clean(node: &Node) {
-    let gathered = gathered(node);
-    let leaks: Vec<String> = PLANTED
-        .iter()
-        .flat_map(|(name, secret)| {
-            let holds = move |bytes: &&Vec<u8>| memchr::memmem::find(bytes, secret.as_bytes()).is_some();
-            let places = gathered.iter().filter(move |(_, bytes)| holds(bytes));
-            places.map(move |(place, _)| format!("{name} is in {place}"))
-        })
-        .collect();
+    let leaks = leaks(PLANTED, &gathered(node));
     assert!(leaks.is_empty(), "{leaks:#?}");
 }
 
@@ -227,13 +270,15 @@ fn planted_secrets_are_found_nowhere() {
     fs::set_permissions(&env_file, fs::Permissions::from_mode(0o600)).unwrap();
     let secrets_dir = tools.path().join("secrets");
     credentials(&secrets_dir);
-    let mut node = Node::start(&format!(
+    let mut node = Node::prepared(&format!(
         "exec: {{path: [{}, /usr/bin, /bin]}}\nopenclaw: {{dialect: article}}\ntenants: {{acme: {{env_file: {}}}}}\n\
          secrets_dir: {}\nprobes: {{doctor: {{every: 1s, retry_every: 200ms, timeout: 10s}}}}\n",
         tools.path().display(),
         env_file.display(),
         secrets_dir.display()
-    ));
+    ))
+    .with_env("READYD_LOG", "trace")
+    .started();
     node.until("/v1/checks/doctor/acme", PATIENCE, |answer| {
         answer.json()["level"] == "down"
     });

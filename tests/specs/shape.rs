@@ -32,7 +32,15 @@ const WORLD: &[&str] = &[
 ];
 
 /// Folders without a single shell file: they decide.
-const DECIDERS: &[&str] = &["words", "digest", "readiness", "engine", "probe/parse"];
+const DECIDERS: &[&str] = &[
+    "words",
+    "digest",
+    "readiness",
+    "history",
+    "engine",
+    "probe/parse",
+    "install",
+];
 
 /// Beyond this a file should have told its one thing.
 const FILE_LINES_MAX: usize = 500;

@@ -145,7 +145,7 @@ fn the_first_step_with_something_wrong_is_the_first_to_look_at() {
                  known good: known secrets
             5. the rest: not asked
 
-            look first at: version-lock@acme: version-lock says so
+            look first at: version-lock@acme: version-lock says so; next: readyd explain version-lock@acme
         "#]],
     );
 }
@@ -173,7 +173,7 @@ fn a_symptom_is_never_the_place_to_begin_whatever_its_step() {
             4. tokens: not asked
             5. the rest: not asked
 
-            look first at: gateway@acme: gateway says so
+            look first at: gateway@acme: gateway says so; next: readyd explain gateway@acme
         "#]],
     );
 }
@@ -245,6 +245,25 @@ fn a_drain_a_start_and_maintenance_are_said_although_no_check_says_them() {
         ["acme is in maintenance until 2026-11-20T09:00:00Z: its findings count nothing"]
     );
     assert_eq!(beside(json!({"phase": "serving"})), [""; 0]);
+}
+
+#[test]
+fn what_is_wrong_with_asking_is_said_although_it_is_no_fault_of_the_tenant() {
+    let reasons = [
+        "probe_fault: doctor (spawn failed: openclaw: not found)",
+        "acme gateway: refused",
+    ];
+    let ready = json!({"phase": "serving", "reasons": reasons});
+    assert_eq!(
+        Walk::over("acme", &ready, checks("unknown doctor@acme"))
+            .drawn()
+            .lines()
+            .rev()
+            .nth(1),
+        Some(
+            "probe_fault: doctor (spawn failed: openclaw: not found): the same of every tenant, so mend the asking before the tenant"
+        )
+    );
 }
 
 #[test]

@@ -83,7 +83,12 @@ pub const DECLARATION: &[Key] = &[
         "[config]",
         "Probes whose down explains this one's.",
     ),
-    key("hint", &TEXT, "Look at it", "What a person should do next."),
+    key(
+        "hint",
+        &TEXT,
+        "Look at it",
+        "What a person should do next. TENANT stands for the name of the tenant whose check it is.",
+    ),
     key("enabled", &BOOL, "false", "false: not asked."),
     key(
         "lane",

@@ -111,7 +111,14 @@ pub const ABSOLUTE_PATH: Word = Word {
 pub const DIGEST_SOURCE: Word = Word {
     expected: "`local`, or another node's digest such as http://10.0.0.7:9099/v1/webhook-digest (without user and query)",
     is: |text| text == "local" || crate::config::raw::is_origin_url(text),
-    pattern: Some("^(local|http://[^@?#]+)$"),
+    pattern: Some("^(local|https?://[^@?#]+)$"),
+};
+
+/// 100% would have no budget that could be used up, 0% nothing to keep.
+pub const SLO_TARGET: Word = Word {
+    expected: "a share above 0% and below 100%, such as 99.5%",
+    is: |text| crate::config::units::share(text).is_some_and(|share| 0.0 < share && share < 1.0),
+    pattern: Some("^[0-9]{1,2}(\\.[0-9]+)?%$"),
 };
 
 pub const GATEWAY_ADDRESS: Word = Word {

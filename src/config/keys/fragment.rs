@@ -16,6 +16,7 @@ pub const FORBIDDEN: &[&str] = &[
     "hint",
     "paths",
     "required",
+    "slo",
     "enabled",
     "on_silence",
     "worst",

@@ -14,10 +14,11 @@ use std::time::Duration;
 use self::declaration::DECLARATION;
 use self::forms::{
     ADDRESS, CERTIFICATE_FINGERPRINT, DIGEST_SOURCE, ENDPOINT, GATEWAY_ADDRESS, JOB_NAME, LABEL, MODE, NODE_NAME,
-    PATH_WORD, PEER_TENANT, PROBE_NAME, PROFILE, TENANT_NAME, UID, USER,
+    PATH_WORD, PEER_TENANT, PROBE_NAME, PROFILE, SLO_TARGET, TENANT_NAME, UID, USER,
 };
 use super::shape::{Key, Shape};
 use crate::config::Config;
+use crate::history::SLO_WINDOW_MAX;
 
 /// The config file.
 pub const CONFIG: &[Key] = &[
@@ -54,6 +55,12 @@ pub const CONFIG: &[Key] = &[
         &PATH,
         "/etc/readyd/token",
         "The bearer token of a listen address that is not loopback.",
+    ),
+    key(
+        "tls",
+        &Shape::Object(TLS),
+        "",
+        "What `listen` is served with. Default: in the clear.",
     ),
     key(
         "agent_check",
@@ -94,6 +101,12 @@ pub const CONFIG: &[Key] = &[
         "Patience of all probes that do not say otherwise.",
     ),
     key(
+        "slo",
+        &Shape::Object(SLO),
+        "",
+        "How much of the time each tenant is to be up. Shown, and changes no verdict.",
+    ),
+    key(
         "exec",
         &Shape::Object(EXEC_LIMITS),
         "",
@@ -109,6 +122,21 @@ pub const CONFIG: &[Key] = &[
         },
         "",
         "Overrides by probe name, field by field; with `kind`, a probe of one's own.",
+    ),
+];
+
+pub const TLS: &[Key] = &[
+    key(
+        "cert_file",
+        &PATH,
+        "/etc/readyd/tls/fullchain.pem",
+        "The certificate, followed by its chain (PEM).",
+    ),
+    key(
+        "key_file",
+        &PATH,
+        "/etc/readyd/tls/privkey.pem",
+        "Its private key (PEM), which others may not read.",
     ),
 ];
 
@@ -227,6 +255,12 @@ pub const TENANT: &[Key] = &[
         "Its failures in five minutes before it degrades. Default: digest.tenant_budget.",
     ),
     key(
+        "slo",
+        &Shape::Object(SLO),
+        "{target: 99%}",
+        "Its own, word by word before the one of all tenants.",
+    ),
+    key(
         "jobs",
         &Shape::Map {
             key: &JOB_NAME,
@@ -256,7 +290,7 @@ pub const DIGEST: &[Key] = &[
     key(
         "source",
         &Shape::Word(&DIGEST_SOURCE),
-        "http://10.0.0.7:9099",
+        "https://mac-2.example:9099",
         "local, or another node's digest to join with ours.",
     ),
     key(
@@ -264,6 +298,12 @@ pub const DIGEST: &[Key] = &[
         &PATH,
         "/etc/readyd/peer.token",
         "The bearer token for that node.",
+    ),
+    key(
+        "source_ca_file",
+        &PATH,
+        "/etc/readyd/nodes.pem",
+        "With https: the authorities that are believed. Default: this system's.",
     ),
     key(
         "stale_after",
@@ -312,6 +352,24 @@ pub const READINESS: &[Key] = &[
         },
         "61s",
         "How long a check may be without an answer after the start. Default: 60s.",
+    ),
+];
+
+pub const SLO: &[Key] = &[
+    key(
+        "target",
+        &Shape::Word(&SLO_TARGET),
+        "99.5%",
+        "Share of judged time that is up (ok or degraded). Default: none, and no budget.",
+    ),
+    key(
+        "window",
+        &Shape::Duration {
+            min: HOUR,
+            max: SLO_WINDOW_MAX,
+        },
+        "7d",
+        "The time until now that it is held against. Default: 30d.",
     ),
 ];
 

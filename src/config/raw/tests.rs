@@ -3,7 +3,7 @@ use expect_test::{Expect, expect};
 use super::*;
 use crate::config::declarations::{Declarations, Remarks};
 use crate::config::keys::declaration::{DECLARATION, belongs};
-use crate::config::keys::{CONFIG, DIGEST, EXEC_LIMITS, OPENCLAW, READINESS, SOCKETS, TENANT};
+use crate::config::keys::{CONFIG, DIGEST, EXEC_LIMITS, OPENCLAW, READINESS, SLO, SOCKETS, TENANT, TLS};
 use crate::config::shape::Key;
 use crate::config::yaml;
 
@@ -121,7 +121,7 @@ fn every_problem_is_told_with_line_key_and_the_nearest_known_key() {
             readyd.yaml:4: tenants.beta.endpoint: unknown key; did you mean `endpoints`?
             readyd.yaml:5: digest.stale_after: expected a duration such as 250ms, 10s, 5m or 2h (from 1s to 1d), found "60"
             readyd.yaml:6: exec: expected a map, found a list
-            readyd.yaml:7: xylophone: unknown key; known here: node labels listen hosts token_file agent_check state_dir runtime_dir sockets tenants_dir secrets_dir tenants digest readiness exec openclaw probes"#]],
+            readyd.yaml:7: xylophone: unknown key; known here: node labels listen hosts token_file tls agent_check state_dir runtime_dir sockets tenants_dir secrets_dir tenants digest readiness slo exec openclaw probes"#]],
     );
 }
 
@@ -181,7 +181,7 @@ fn a_gateway_elsewhere_is_spoken_to_over_tls_with_one_kind_of_trust() {
              e: {{gateway: 'wss://ann:pw@h:9', gateway_fingerprint: abc}}\n"
         ),
         expect![[r#"
-            readyd.yaml:6: tenants.e.gateway: expected a gateway's address such as wss://gateway.example:18789 or ws://127.0.0.1:18789 (no user, path or query), found "wss://ann:pw@h:9"
+            readyd.yaml:6: tenants.e.gateway: expected a gateway's address such as wss://gateway.example:18789 or ws://127.0.0.1:18789 (no user, path or query), found "wss://[redacted]@h:9"
             readyd.yaml:6: tenants.e.gateway_fingerprint: expected the SHA-256 of a certificate (sha256: and 64 hexadecimal digits), found "abc"
             readyd.yaml:2: tenants.a.gateway: 10.0.0.7 is another host: a link to it needs wss://, with a certificate that is trusted or pinned
             readyd.yaml:3: tenants.b.gateway_fingerprint: goes with `gateway: wss://…`
@@ -192,11 +192,17 @@ fn a_gateway_elsewhere_is_spoken_to_over_tls_with_one_kind_of_trust() {
 
 #[test]
 fn a_digest_source_is_http_and_holds_no_secret() {
-    for good in ["local", "http://10.0.0.7:9099", "http://mac-1:9099/v1/webhook-digest"] {
+    for good in [
+        "local",
+        "http://10.0.0.7:9099",
+        "http://mac-1:9099/v1/webhook-digest",
+        "https://mac-1.example",
+    ] {
         assert!(read(&format!("digest: {{source: '{good}'}}")).is_ok(), "{good}");
     }
     for bad in [
-        "https://x",
+        "https://",
+        "https://a:b@x",
         "http://",
         "http://a:b@x",
         "http://x?token=1",
@@ -210,10 +216,52 @@ fn a_digest_source_is_http_and_holds_no_secret() {
 
 #[test]
 fn an_open_listen_address_without_a_token_is_a_warning() {
-    let warnings = |text| read(text).unwrap().config.warnings;
+    let warnings = |text: &str| read(text).unwrap().config.warnings;
     assert_eq!(warnings("listen: 0.0.0.0:9099").len(), 1);
-    assert_eq!(warnings("listen: 0.0.0.0:9099\ntoken_file: t").len(), 0);
-    assert_eq!(warnings("listen: '[::1]:9099'").len(), 0);
+    assert!(warnings("listen: 0.0.0.0:9099")[0].contains("no `token_file`"));
+    let tls = "tls: {cert_file: c, key_file: k}";
+    assert_eq!(warnings(&format!("listen: 0.0.0.0:9099\n{tls}")).len(), 1);
+    assert_eq!(warnings(&format!("listen: '[::]:9099'\ntoken_file: t\n{tls}")), [""; 0]);
+    assert_eq!(warnings("listen: '[::1]:9099'\ntoken_file: t"), [""; 0]);
+}
+
+#[test]
+fn a_bearer_that_would_cross_the_network_in_the_clear_is_a_warning() {
+    let warned = |text: &str| {
+        let warnings = read(text).unwrap().config.warnings;
+        warnings.iter().any(|warning| warning.contains("learns the bearer"))
+    };
+    assert!(warned("listen: 0.0.0.0:9099\ntoken_file: t"));
+    assert!(!warned("listen: 127.0.0.1:9099\ntoken_file: t"));
+    let source = |url: &str| warned(&format!("digest: {{source: '{url}', source_token_file: t}}"));
+    for url in [
+        "http://mac-1:9099",
+        "http://10.0.0.7",
+        "http://[2001:db8::1]:9099/v1/webhook-digest",
+    ] {
+        assert!(source(url), "{url}");
+    }
+    for url in [
+        "https://mac-1:9099",
+        "http://127.0.0.1:9099",
+        "http://localhost",
+        "http://[::1]:9099",
+    ] {
+        assert!(!source(url), "{url}");
+    }
+}
+
+#[test]
+fn a_certificate_needs_its_key_and_a_key_its_certificate() {
+    let tls = |text: &str| read(text).map(|draft| draft.config.tls);
+    for half in ["cert_file: c", "key_file: k"] {
+        let refused = tls(&format!("node: a\ntls: {{{half}}}")).unwrap_err().to_string();
+        assert!(refused.contains("readyd.yaml:2: tls: needs both"), "{refused}");
+    }
+    for none in ["tls: null", "tls: {}", "tls: {cert_file: null, key_file: null}"] {
+        assert_eq!(tls(none).unwrap(), None, "{none}");
+    }
+    assert!(tls("tls: {cert_file: c, key_file: k}").unwrap().is_some());
 }
 
 #[test]
@@ -293,6 +341,33 @@ fn endpoints_are_kept_as_the_digest_stores_them() {
     }
 }
 
+#[test]
+fn a_budget_needs_a_target_that_can_be_missed_and_a_window_that_is_kept() {
+    refused(
+        "slo: {target: 100%, window: 91d}\ntenants: {a: {slo: {target: 0%}}, b: {slo: {target: 0.99, windw: 1h}}}\n",
+        expect![[r#"
+            readyd.yaml:1: slo.target: expected a share above 0% and below 100%, such as 99.5%, found "100%"
+            readyd.yaml:1: slo.window: expected a duration such as 250ms, 10s, 5m or 2h (from 1h to 90d), found "91d"
+            readyd.yaml:2: tenants.a.slo.target: expected a share above 0% and below 100%, such as 99.5%, found "0%"
+            readyd.yaml:2: tenants.b.slo.target: expected a share above 0% and below 100%, such as 99.5%, found "0.99"
+            readyd.yaml:2: tenants.b.slo.windw: unknown key; did you mean `window`?"#]],
+    );
+    let draft =
+        read("slo: {target: 99.5%}\ntenants: {a: {}, b: {slo: {target: 99%, window: 7d}}, c: {slo: {window: 1d}}}\n");
+    let slos = draft.unwrap().config.slos();
+    let shown = slos
+        .iter()
+        .map(|(name, slo)| format!("{name} {} {:?}", slo.target, slo.window));
+    expect!["a 0.995 2592000s, b 0.99 604800s, c 0.995 86400s"].assert_eq(&shown.collect::<Vec<_>>().join(", "));
+    assert!(
+        read("slo: {window: 1d}\ntenants: {a: {}}\n")
+            .unwrap()
+            .config
+            .slos()
+            .is_empty()
+    );
+}
+
 /// The table and the decoder cannot drift apart: each example is not the default, and is seen to arrive.
 #[test]
 fn every_key_of_the_config_file_changes_the_configuration() {
@@ -309,8 +384,15 @@ fn every_key_of_the_config_file_changes_the_configuration() {
         ("readiness", READINESS),
         ("exec", EXEC_LIMITS),
         ("openclaw", OPENCLAW),
+        ("slo", SLO),
     ] {
         keys.iter().for_each(|key| check(&format!("{name}: {{"), "}", key));
+    }
+    for key in TLS {
+        // One half alone is an error.
+        let other = TLS.iter().find(|other| other.name != key.name).unwrap().name;
+        let tls = |value: &str| shown(&read(&format!("tls: {{{other}: /o, {}: {value}}}", key.name)).unwrap());
+        assert_ne!(tls("/a"), tls(key.example), "{}", key.name);
     }
     for key in TENANT {
         let before = match key.name {

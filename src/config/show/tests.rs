@@ -31,12 +31,13 @@ const FILE: &str = r#"
 node: mac-3
 labels: {rack: 12, odd: "true", "_x": "a: b # c"}
 agent_check: 127.0.0.1:9098
+tls: {cert_file: /c.pem, key_file: /k.pem}
 tenants:
   acme: {required: false, user: u, profile: acme, port: 18789, endpoints: {crm: {budget: 50}, "https://x/y": {budget: 1}}}
   beta: {state_dir: /s, config: /c.json, tenant_budget: 0, gateway: "wss://[::2]:1", gateway_ca_file: /ca.pem}
   gamma: {profile: default, gateway: "wss://h:1", gateway_fingerprint: 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881}
 sockets: {events_peers: {1001: [acme], 1002: ["*"], 1003: []}}
-digest: {source: "http://10.0.0.7:9099"}
+digest: {source: "https://10.0.0.7:9099", source_ca_file: /nodes.pem}
 openclaw: {posture: strict, dialect: article}
 probes:
   mine: {kind: exec, command: [check, "{tenant}", "-w 5%", "no"], parse: nagios, scope: tenant}
@@ -74,6 +75,7 @@ fn it_reads_like_a_config_file() {
           adhoc_tenants_max: 64
           budget: 10
           source: local
+          source_ca_file: null
           source_token_file: null
           stale_after: 1m
           tenant_budget: 50
@@ -94,6 +96,9 @@ fn it_reads_like_a_config_file() {
           startup_grace: 1m
         runtime_dir: /var/lib/readyd/run
         secrets_dir: null
+        slo:
+          target: null
+          window: 30d
         sockets:
           control_mode: "0600"
           events_group: null
@@ -113,12 +118,18 @@ fn it_reads_like_a_config_file() {
             port: 18789
             profile: null
             required: true
+            slo:
+              target: null
+              window: null
             state_dir: null
             tenant_budget: null
             token_file: null
             user: null
             webhook_source: auto
         tenants_dir: null
+        tls:
+          cert_file: null
+          key_file: null
         token_file: null
     "#]]
     .assert_eq(&shown);

@@ -8,6 +8,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::aligned::{CLOSE_AFTER_SECONDS, WINDOW_SECONDS};
@@ -64,10 +65,12 @@ pub struct NotHeld {
 }
 
 /// The answer, in the order in which it is written.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "WebhookDigest")]
 pub struct Answer<'a> {
     /// Whole seconds since the digest was rolled forward, the older one's when another node's is joined.
     pub age_sec: u64,
+    #[schemars(extend("format" = "date-time"))]
     pub generated_at: String,
     pub node: &'a str,
     pub window: Head,
@@ -82,10 +85,14 @@ pub struct Answer<'a> {
     pub delivered: Option<&'a BTreeMap<TenantName, u64>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "DigestWindow")]
 pub struct Head {
+    #[schemars(extend("enum" = ["sliding", "aligned"]))]
     pub kind: &'static str,
+    #[schemars(extend("format" = "date-time"))]
     pub start: String,
+    #[schemars(extend("format" = "date-time"))]
     pub end: String,
     pub seconds: i64,
     #[serde(rename = "final")]
@@ -93,7 +100,8 @@ pub struct Head {
     pub revision: u32,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "DigestTotals")]
 pub struct Totals {
     pub failures: u64,
     pub delivered: u64,
@@ -103,7 +111,8 @@ pub struct Totals {
     pub by_family: BTreeMap<Family, u64>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "DigestRow")]
 pub struct TopRow<'a> {
     pub tenant: &'a TenantName,
     pub endpoint: &'a str,
@@ -113,10 +122,13 @@ pub struct TopRow<'a> {
     pub share: f64,
     /// HTTP status (or kind) → count, most first.
     #[serde(serialize_with = "as_map")]
+    #[schemars(with = "BTreeMap<String, u64>")]
     pub statuses: &'a [(Code, u64)],
     pub gateways: Vec<&'a str>,
     pub max_attempt: u32,
+    #[schemars(extend("format" = "date-time"))]
     pub first_seen: String,
+    #[schemars(extend("format" = "date-time"))]
     pub last_seen: String,
     pub sample: SampleShown<'a>,
     /// The node it comes from when that is another one.
@@ -124,14 +136,16 @@ pub struct TopRow<'a> {
     pub node: Option<&'a str>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "DigestSample")]
 pub struct SampleShown<'a> {
     pub request_id: Option<&'a str>,
     pub task_id: Option<&'a str>,
     pub error: Option<&'a str>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "DigestDrops")]
 pub struct Drops {
     pub late: u64,
     pub rejected: u64,
@@ -140,7 +154,7 @@ pub struct Drops {
 
 impl Query {
     pub const LIMIT_MAX: usize = 100;
-    const LIMIT_DEFAULT: usize = 10;
+    pub const LIMIT_DEFAULT: usize = 10;
 
     /// Of the decoded pairs of a URL's query. Unknown keys are ignored, of a repeated key the last counts, and a
     /// limit above [`Query::LIMIT_MAX`] means that.

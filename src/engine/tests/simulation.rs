@@ -4,6 +4,10 @@
 //! (`witness`, `model`, `ledger`), and rules compare (`rules`). One that breaks a rule is cut to what breaks it (`shrink`).
 //!
 //! `make simulate SEED=7` tells a history step by step; `make simulate HISTORIES=1000000` looks for one that breaks.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a seed is given on the command line of the tests"
+)]
 
 mod configs;
 mod deliveries;

@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::config::environment::Environment;
 use crate::config::load::{Options, load};
 use crate::engine::{Beginning, Command, Done, Engine, Input, Output, Refused};
+use crate::history::{Entry, Unwatched};
 use crate::ingest::delta::{Batch, CellCount, CellKey, Lag, Subject};
 use crate::probe::declaration::{Order, RunId};
 use crate::readiness::snapshot::{Phase, Snapshot};
@@ -107,6 +108,7 @@ pub struct Disk {
     pub windows: BTreeMap<(i64, TenantName), Vec<u8>>,
     pub log: Vec<Batch>,
     pub transitions: Vec<String>,
+    pub unwatched: Vec<Unwatched>,
     /// Handed over, and not committed while the store fails or hangs.
     pub waiting: Vec<Persist>,
     pub uncommitted: Vec<Batch>,
@@ -424,9 +426,15 @@ impl Disk {
                 None => drop(self.state.remove(&key)),
             }
         }
-        let told = persist.transitions.iter();
-        self.transitions
-            .extend(told.map(|change| format!("{:?} {} -> {}", change.probe, change.from, change.to)));
+        for entry in persist.history {
+            match entry {
+                Entry::Change(change) => {
+                    let line = format!("{:?} {} -> {}", change.probe, change.from, change.to);
+                    self.transitions.push(line);
+                }
+                Entry::Unwatched(unwatched) => self.unwatched.push(unwatched),
+            }
+        }
         let Some(fold) = persist.fold else { return };
         self.log.retain(|batch| batch.log_id > fold.upto);
         self.slots.extend(fold.slots);

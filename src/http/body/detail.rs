@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::web::Bytes;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CheckBody, json, said};
@@ -20,11 +21,6 @@ pub fn check(check: &CheckView, snapshot: &Snapshot) -> Bytes {
 
 /// The same for a probe that is bound to several tenants.
 pub fn checks_in_detail(probe: &str, checks: &[&CheckView], snapshot: &Snapshot) -> Bytes {
-    #[derive(Serialize)]
-    struct Details<'a> {
-        check: &'a str,
-        checks: Vec<DetailBody<'a>>,
-    }
     let causes = Causes::of(snapshot);
     json(&Details {
         check: probe,
@@ -34,8 +30,16 @@ pub fn checks_in_detail(probe: &str, checks: &[&CheckView], snapshot: &Snapshot)
     })
 }
 
-#[derive(Serialize)]
-struct DetailBody<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CheckDetails")]
+pub(in crate::http) struct Details<'a> {
+    check: &'a str,
+    checks: Vec<DetailBody<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CheckDetail")]
+pub(in crate::http) struct DetailBody<'a> {
     #[serde(flatten)]
     check: CheckBody<'a>,
     title: &'a str,
@@ -47,7 +51,7 @@ struct DetailBody<'a> {
     measurements: &'a [Measurement],
     /// From the check that explains this one to the root of it; empty when nothing does.
     causes: Vec<String>,
-    /// Checks that this one explains, directly or not; at most [`EXPLAINS_MAX`].
+    /// Checks that this one explains, directly or not; at most 50.
     explains: Vec<String>,
     explains_total: usize,
     /// What the layer is about, and its command for people on call.
@@ -61,15 +65,18 @@ struct DetailBody<'a> {
     history: Vec<LevelChangeBody<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CheckCost")]
 struct CostBody {
     wall_sec: f64,
     cpu_sec: f64,
     peak_rss_bytes: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LevelChange")]
 struct LevelChangeBody<'a> {
+    #[schemars(extend("format" = "date-time"))]
     at: String,
     from: Level,
     to: Level,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::digest::SourceView;
@@ -9,13 +10,15 @@ use crate::link::session::LinkFacts;
 use crate::words::{Via, Wall};
 
 /// What a link to a gateway knows for others: hashes only.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Link")]
 pub(super) struct LinkBody<'a> {
     connected: bool,
     version: &'a str,
     build_id: &'a str,
     boot_id: &'a str,
     applied_config_hash: &'a str,
+    #[schemars(extend("format" = "date-time"))]
     handshake_at: Option<String>,
     restarts: u64,
 }
@@ -35,7 +38,8 @@ impl<'a> LinkBody<'a> {
 }
 
 /// How a tenant's webhook events reach the digest.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "WebhookSource")]
 pub(super) struct SourceBody<'a> {
     /// `null`: nothing was heard yet.
     counts: Option<Via>,
@@ -45,8 +49,10 @@ pub(super) struct SourceBody<'a> {
     /// Events may be missing for good, from `gap_since` (`null`: it cannot be told) to `gap_until`.
     gap: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     gap_since: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     gap_until: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     gap_why: Option<&'a str>,

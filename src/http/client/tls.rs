@@ -1,6 +1,6 @@
 //! Shell: whom an outgoing TLS connection trusts. CA bundles are read anew for each connection, so
 //! that a renewed bundle needs no restart; probes that use them are few and slow.
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -16,10 +16,12 @@ use crate::config::files;
 const BUNDLE_BYTES_MAX: usize = 8 << 20;
 
 /// Whose certificates are believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
     /// Those of this system's CA bundle.
     Roots,
+    /// Those that an authority of this file (PEM) signed.
+    Authorities(PathBuf),
     /// Any: a gateway on loopback serves a self-signed one, and the path to it crosses no network.
     Any,
 }
@@ -34,7 +36,7 @@ const BUNDLES: [&str; 6] = [
     "/opt/homebrew/etc/ca-certificates/cert.pem",        // Homebrew
 ];
 
-pub(super) async fn connector(trust: Trust) -> Result<TlsConnector, FetchError> {
+pub(super) async fn connector(trust: &Trust) -> Result<TlsConnector, FetchError> {
     let provider = rustls::crypto::ring::default_provider();
     let schemes = provider.signature_verification_algorithms.supported_schemes();
     let builder = ClientConfig::builder_with_provider(Arc::new(provider))
@@ -49,6 +51,13 @@ pub(super) async fn connector(trust: Trust) -> Result<TlsConnector, FetchError> 
             let roots = tokio::task::spawn_blocking(system_roots)
                 .await
                 .map_err(|_| no_roots(&BUNDLES))??;
+            builder.with_root_certificates(roots).with_no_client_auth()
+        }
+        Trust::Authorities(path) => {
+            let bundle = [path.clone()];
+            let roots = tokio::task::spawn_blocking(move || roots_of(&bundle))
+                .await
+                .map_err(|_| no_roots(&[path]))??;
             builder.with_root_certificates(roots).with_no_client_auth()
         }
     };

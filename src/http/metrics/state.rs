@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Budgets;
 use super::exposition::{Exposition, Kind, count};
 use crate::http::board::Published;
 use crate::readiness::snapshot::{Phase, Snapshot};
@@ -144,6 +145,34 @@ pub fn webhooks(out: &mut Exposition, published: &Published) {
         .sample(&[], seconds(digest.rolled_wall));
     out.family("readyd_digest_rows", Kind::Gauge, "Rows of the sliding webhook digest.")
         .sample(&[], count(digest.sliding.rows.len() as u64));
+}
+
+/// Of tenants that there are; a removed one may stand in the last reading.
+pub fn budgets(out: &mut Exposition, snapshot: &Snapshot, budgets: &Budgets) {
+    let known = || {
+        budgets
+            .iter()
+            .filter(|(tenant, _)| snapshot.tenants.contains_key(*tenant))
+    };
+    let help = "Share of judged time that a tenant is to be up.";
+    let mut target = out.family("readyd_slo_target_ratio", Kind::Gauge, help);
+    for (tenant, budget) in known() {
+        target.sample(&[("tenant", tenant.as_str())], budget.target);
+    }
+    let help = "Share of a tenant's budget that is left: below 0 it is overdrawn.";
+    let mut remaining = out.family("readyd_slo_budget_remaining_ratio", Kind::Gauge, help);
+    for (tenant, budget) in known() {
+        remaining.sample(&[("tenant", tenant.as_str())], budget.remaining());
+    }
+    let help = "How fast a tenant's budget is used: 1 uses all of it in just its window.";
+    let mut rates = out.family("readyd_slo_burn_rate", Kind::Gauge, help);
+    for (tenant, budget) in known() {
+        for burn in &budget.burn {
+            // Who was never judged has used nothing.
+            let labels = [("tenant", tenant.as_str()), ("over", burn.over)];
+            rates.sample(&labels, burn.rate.unwrap_or(0.0));
+        }
+    }
 }
 
 fn labels(check: &crate::readiness::snapshot::CheckView) -> [(&'static str, &str); 2] {

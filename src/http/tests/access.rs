@@ -12,7 +12,7 @@ fn check(hosts: &[&str], listen: &str, authorization: Option<&str>) -> Standing 
     let access = Access {
         node: "mac-3".into(),
         hosts: vec!["ready.example.org".into()],
-        token_file: None,
+        ..Access::default()
     };
     let credentials = Credentials {
         hosts: hosts.to_vec(),
@@ -51,6 +51,9 @@ fn hosts_that_are_not_us_do_not() {
         "",
         "?",
         "mac-3:x",
+        "[::1].evil.example",
+        "[::1",
+        "[mac-3]x",
     ] {
         assert_eq!(check(&[host], LOOPBACK, None), Standing::UnknownHost, "{host}");
     }

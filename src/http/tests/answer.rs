@@ -259,6 +259,28 @@ fn text_says_the_verdict_first_and_then_one_check_a_line() {
 }
 
 #[test]
+fn text_says_the_next_step_below_the_worst_reason_and_which_check_is_a_symptom() {
+    let snapshot = degraded().with(|snapshot| {
+        snapshot.reasons[0].hint = "Run: openclaw doctor --lint".into();
+        let beta = snapshot
+            .checks
+            .iter_mut()
+            .find(|check| check.id.to_string() == "doctor@beta");
+        beta.unwrap().explained_by = CheckId::parse("doctor@acme");
+    });
+    check(
+        &forms::text(&Topic::node(&snapshot.done())),
+        expect![[r#"
+            degraded
+            degraded doctor@acme: agent database refused
+            next: openclaw doctor --lint
+            ok disk: 40 GiB free
+            ok doctor@beta: nothing to complain about (explained by doctor@acme)
+        "#]],
+    );
+}
+
+#[test]
 fn text_says_why_a_healthy_node_is_a_503() {
     let drained = Reason {
         text: "drained by uid 501 (ann): kernel upgrade".into(),

@@ -47,6 +47,7 @@ impl Build {
             fragments: Arc::default(),
             digest: Arc::new(digest()),
             config: ConfigStatus {
+                listen_troubles: Vec::new(),
                 loaded_at: now().wall.plus_millis(-3_600_000),
                 ..ConfigStatus::default()
             },

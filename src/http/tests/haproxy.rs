@@ -60,32 +60,38 @@ impl Haproxy {
         answer
     }
 
-    /// Status and weight, as `show stat` has them.
-    fn node(&self) -> String {
+    /// A column of the node in `show stat`.
+    fn cell(&self, name: &str) -> String {
         let table = self.say("show stat");
-        let column = |name| {
-            table
-                .lines()
-                .next()?
-                .trim_start_matches("# ")
-                .split(',')
-                .position(|column| column == name)
+        let cell = || {
+            let mut columns = table.lines().next()?.trim_start_matches("# ").split(',');
+            let position = columns.position(|column| column == name)?;
+            let line = table.lines().find(|line| line.starts_with("nodes,node,"))?;
+            Some(line.split(',').nth(position)?.to_owned())
         };
-        let line = table.lines().find(|line| line.starts_with("nodes,node,"));
-        let cell = |name| Some(line?.split(',').nth(column(name)?)?.to_owned());
-        format!(
-            "{} {}",
-            cell("status").unwrap_or_default(),
-            cell("weight").unwrap_or_default()
-        )
+        cell().unwrap_or_default()
+    }
+
+    /// Status and weight.
+    fn node(&self) -> String {
+        format!("{} {}", self.cell("status"), self.cell("weight"))
+    }
+
+    /// How its last question to the agent ended: `L7OK`, `L4CON`, …
+    fn agent_status(&self) -> String {
+        self.cell("agent_status")
     }
 
     fn wait_for(&self, expected: &str) {
+        self.until(expected, |haproxy| haproxy.node() == expected);
+    }
+
+    fn until(&self, what: &str, holds: impl Fn(&Haproxy) -> bool) {
         let begun = Instant::now();
-        while self.node() != expected {
+        while !holds(self) {
             assert!(
                 begun.elapsed() < Duration::from_secs(10),
-                "{} and not {expected}",
+                "{} and not {what}",
                 self.node()
             );
             thread::sleep(Duration::from_millis(20));
@@ -119,6 +125,33 @@ fn haproxy_weighs_drains_and_takes_out_by_the_agent() {
     haproxy.wait_for("DOWN (agent) 0");
     publish(Build::node().check("disk", Level::Ok, "40 GiB free"));
     haproxy.wait_for("no check 100");
+    publish(degraded().phase(Phase::Starting));
+    haproxy.wait_for("DOWN (agent) 100");
+    // `up` takes the word `down` back, whatever weight comes with it.
+    publish(degraded());
+    haproxy.wait_for("no check 50");
+}
+
+#[test]
+fn haproxy_shows_the_checks_that_are_guilty_and_keeps_its_last_word_without_readyd() {
+    let directory = tempfile::tempdir().unwrap();
+    let stage = stage(degraded().check("write", Level::Down, "no space left").done());
+    let running = start_agent_check(stage.parts.clone(), "127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = running.address.unwrap();
+    let Some(haproxy) = Haproxy::start(directory.path(), address) else {
+        return;
+    };
+    haproxy.wait_for("DOWN (agent) 100");
+    assert!(
+        haproxy.say("show stat").contains("write"),
+        "{}",
+        haproxy.say("show stat")
+    );
+    drop(running);
+    let asked = haproxy.agent_status();
+    // An agent that does not answer says nothing: neither up nor down. Its check by HTTP is what notices.
+    haproxy.until("another agent status", |haproxy| haproxy.agent_status() != asked);
+    assert_eq!(haproxy.node(), "DOWN (agent) 100");
 }
 
 #[test]
@@ -135,4 +168,10 @@ fn what_an_operator_set_in_haproxy_by_hand_stays() {
     let publish = |build: Build| stage.parts.board.publish(Arc::new(build.done()), Arc::default());
     publish(Build::node().check("disk", Level::Ok, "40 GiB free"));
     haproxy.wait_for("DRAIN (agent) 100");
+    haproxy.say("set server nodes/node state maint");
+    haproxy.wait_for("MAINT 100");
+    // In maintenance HAProxy asks no agent: what was said meanwhile counts afterwards.
+    publish(degraded());
+    haproxy.say("set server nodes/node state ready");
+    haproxy.wait_for("no check 50");
 }

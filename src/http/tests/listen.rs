@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::build::degraded;
 use crate::digest::window_view;
 use crate::engine::{Command, Done, Refused};
+use crate::history::Report;
 use crate::http::access::Access;
 use crate::http::board::Board;
 use crate::http::heartbeat::Heartbeat;
@@ -55,14 +56,27 @@ pub fn stage(snapshot: Snapshot) -> Stage {
             if query.limit == 13 {
                 return Err("the disk is on fire".into());
             }
-            Ok(vec![Transition {
-                at: super::build::now().wall,
+            let until = super::build::now().wall;
+            let transition = Transition {
+                at: until,
                 tenant: query.tenant.clone(),
                 probe: query.probe.clone(),
                 from: "ok".into(),
                 to: "degraded".into(),
                 summary: format!("limit {}", query.limit),
-            }])
+                since: None,
+                last_good_at: Some(until.plus_millis(-2000)),
+                first_bad_at: None,
+            };
+            Ok(Report {
+                node: "mac-3".into(),
+                generated_at: until,
+                from: until.plus_millis(-60_000),
+                until,
+                transitions: vec![transition],
+                subjects: Vec::new(),
+                truncated_before: None,
+            })
         }),
         window: Arc::new(|start| Ok((start == KEPT_WINDOW).then(|| window_view(start, &[])))),
         command: Arc::new(move |actor, command| {
@@ -93,6 +107,7 @@ pub fn stage(snapshot: Snapshot) -> Stage {
                 rejected: vec![(2, Reject::NotJson)],
             })
         }),
+        listen_troubles: Arc::new(|_| true),
     };
     Stage { parts, asked }
 }

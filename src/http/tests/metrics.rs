@@ -263,7 +263,7 @@ fn every_name_of_the_contract_is_there() {
 #[test]
 fn promtool_has_nothing_to_complain_about() {
     let metrics = metrics();
-    metrics.answered("/ready", 200, Duration::from_micros(80));
+    metrics.answered("/ready", "200", Duration::from_micros(80));
     let text = scrape(&metrics, with_measurements(), Counts::default());
     let mut promtool = Command::new("promtool");
     let spawned = promtool

@@ -23,9 +23,13 @@ fn paths_are_found_with_their_names() {
         get("/v1/checks/doctor/acme"),
         "Check { probe: \"doctor\", tenant: Some(\"acme\") } as /v1/checks/{check}/{tenant}"
     );
+    assert_eq!(get("/"), "Page { tenant: None } as /");
+    assert_eq!(
+        get("/tenants/acme/"),
+        "Page { tenant: Some(\"acme\") } as /tenants/{tenant}"
+    );
     for path in [
         "",
-        "/",
         "//",
         "/ready//",
         "/ready/acme/x",

@@ -421,6 +421,11 @@ fn questions_about_checks_history_and_windows_are_answered() {
     );
     expect![[r#"
         {
+          "node": "mac-3",
+          "generated_at": "2026-11-20T07:31:07Z",
+          "from": "2026-11-20T07:30:07Z",
+          "until": "2026-11-20T07:31:07Z",
+          "span_sec": 60,
           "transitions": [
             {
               "at": "2026-11-20T07:31:07Z",
@@ -428,9 +433,13 @@ fn questions_about_checks_history_and_windows_are_answered() {
               "check": "doctor",
               "from": "ok",
               "to": "degraded",
-              "summary": "limit 1000"
+              "summary": "limit 1000",
+              "last_good_at": "2026-11-20T07:31:05Z",
+              "first_bad_at": null
             }
-          ]
+          ],
+          "subjects": [],
+          "truncated_before": null
         }
     "#]]
     .assert_eq(&get(address, "/v1/history?check=doctor@acme&limit=5000").body);

@@ -14,7 +14,7 @@ use crate::words::{Cause, Finding};
 use handshake::shake_hands;
 use judge::{Seen, Site, Trusted, Visit};
 
-mod certificate;
+pub(crate) mod certificate;
 mod ground;
 mod handshake;
 mod judge;

@@ -320,3 +320,47 @@ fn findings_of_checks_that_are_not_configured_change_nothing() {
     assert!(!world.noted[0].changed && world.noted[0].again == Again::No);
     assert_eq!(world.view().checks.len(), 1);
 }
+
+#[test]
+fn a_change_to_the_worse_says_when_it_was_last_better_and_first_as_bad_and_every_change_since_when_it_was_otherwise() {
+    let world = play(
+        gateway_node(),
+        "1s gateway@acme ok
+         10s gateway@acme ok
+         20s gateway@acme degraded
+         22s gateway@acme down
+         24s gateway@acme down
+         30s gateway@acme ok
+         32s gateway@acme ok",
+    );
+    let began = world.transitions[0].at;
+    let second = |at: crate::words::Wall| at.millis_since(began).div_euclid(1000) + 1;
+    let shown = |at: Option<crate::words::Wall>| at.map_or("-".to_owned(), |at| second(at).max(-1).to_string());
+    let told = world.transitions.iter().map(|change| {
+        let probe = change.probe.as_ref().map_or("", |probe| probe.as_str());
+        let tenant = change.tenant.as_ref().map_or("node", |tenant| tenant.as_str());
+        format!(
+            "{tenant} {probe}: {} since {} to {} at {}: good {}, bad {}",
+            change.from,
+            shown(change.since),
+            change.to,
+            second(change.at),
+            shown(change.last_good_at),
+            shown(change.first_bad_at)
+        )
+    });
+    expect![[r#"
+        acme gateway: pending since 0 to ok at 1: good -, bad -
+        acme : degraded since -1 to ok at 1: good -, bad -
+        node : degraded since 0 to ok at 1: good -, bad -
+        acme gateway: ok since 1 to degraded at 22: good 10, bad 20
+        acme : ok since 1 to degraded at 22: good 10, bad 20
+        node : ok since 1 to degraded at 22: good 10, bad 20
+        acme gateway: degraded since 22 to down at 24: good 20, bad 22
+        acme : degraded since 22 to down at 24: good 20, bad 22
+        node : degraded since 22 to down at 24: good 20, bad 22
+        acme gateway: down since 24 to ok at 32: good -, bad -
+        acme : down since 24 to ok at 32: good -, bad -
+        node : down since 24 to ok at 32: good -, bad -"#]]
+    .assert_eq(&told.collect::<Vec<_>>().join("\n"));
+}

@@ -39,7 +39,7 @@ fn a_file_of_a_newer_readyd_is_left_alone_and_the_error_names_who_wrote_it() {
     let before = std::fs::read(database(&dir)).unwrap();
     let error = open(dir.path()).unwrap_err().to_string();
     assert!(
-        error.contains("was written by readyd 9.1.0 (schema 99; this one knows up to 1)"),
+        error.contains("was written by readyd 9.1.0 (schema 99; this one knows up to 2)"),
         "{error}"
     );
     assert_eq!(std::fs::read(database(&dir)).unwrap(), before);

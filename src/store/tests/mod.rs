@@ -3,6 +3,7 @@
 
 mod disk;
 mod failure;
+mod history;
 mod lost;
 mod merging;
 
@@ -19,6 +20,7 @@ use tempfile::TempDir;
 use super::schema::Unfit;
 use super::{Fold, MergedWindow, OpenError, Opened, Persist, Restored, Store, StoreEvent, TransitionQuery, Writer};
 use crate::clock;
+use crate::history::Entry;
 use crate::ingest::delta::{Batch, Reporter};
 use crate::ingest::hub::{Hub, HubSettings};
 use crate::ingest::registry::Pair;
@@ -378,15 +380,20 @@ fn transitions_are_asked_for_by_time_tenant_and_probe_newest_first() {
         from: "ok".into(),
         to: to.into(),
         summary: "why".into(),
+        since: None,
+        last_good_at: None,
+        first_bad_at: None,
     };
     house.persist(Persist {
         ticket: 1,
-        transitions: vec![
+        history: [
             transition(91 * 86_400_000, None, None, "too old"),
             transition(3000, Some("acme"), Some("doctor"), "a"),
             transition(2000, Some("beta"), Some("doctor"), "b"),
             transition(1000, None, None, "c"),
-        ],
+        ]
+        .map(Entry::Change)
+        .into(),
         ..Persist::default()
     });
     house.until("persisted 1");

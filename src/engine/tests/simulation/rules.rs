@@ -26,9 +26,10 @@ pub struct Rules {
 }
 
 type Held = Result<(), String>;
+type Rule = fn(&Witness) -> Held;
 
 /// Those that are held against each publication.
-const SHOWN: [(&str, fn(&Witness) -> Held); 11] = [
+const SHOWN: [(&str, Rule); 11] = [
     (LEVEL, levels::a_level_follows_the_answers_by_its_patience),
     (SILENCE, levels::silence_never_heals),
     (TABLE, levels::what_a_check_counts_as_follows_the_table),

@@ -40,12 +40,15 @@ pub struct Witness {
     pub began: i64,
 }
 
+/// When ages were kept, and of each check when it last answered.
+type Ages = (Stamp, BTreeMap<CheckId, Option<Stamp>>);
+
 /// Parts of the model by their key in the store; `None`: forgotten.
 #[derive(Clone, Debug, Default)]
 struct Kept {
     boot: Option<String>,
     checks: BTreeMap<CheckId, Option<CheckModel>>,
-    ages: Option<Option<(Stamp, BTreeMap<CheckId, Option<Stamp>>)>>,
+    ages: Option<Option<Ages>>,
     operations: Option<super::model::Operations>,
     served: Option<bool>,
 }

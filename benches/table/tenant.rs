@@ -2,24 +2,18 @@
 //! command as often. CPU seconds: those of readyd's children and its own; each command is run once for the script's side.
 //!
 //! `TENANT_COST_SECONDS` (120): how long readyd's own share is watched after every check has answered.
-#![allow(clippy::disallowed_methods, reason = "starts processes and reads the clock")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a measurement that cannot go on should stop"
-)]
-
-#[path = "../tests/harness/mod.rs"]
-mod harness;
-
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
-use harness::cost::cpu_seconds;
-use harness::openclaw::{BOOT, Gateway};
-use harness::{Answer, Node};
-use wait4::Wait4;
+use wait4::Wait4 as _;
+
+use crate::Rounds;
+use crate::harness::cost::cpu_seconds;
+use crate::harness::openclaw::{BOOT, Gateway};
+use crate::harness::{Answer, Node};
+use crate::rounds::Series;
+use crate::rows::{Row, Target};
 
 /// Target: at most half of what the script costs.
 const SHARE_MAX: f64 = 0.5;
@@ -39,12 +33,12 @@ const QUESTIONS: [(&str, f64, &[&str]); 8] = [
     ("cost", 1800.0, &["cron", "list", "--json"]),
 ];
 
-fn main() {
+pub fn rows(_: Rounds) -> Vec<Row> {
     let seconds = std::env::var("TENANT_COST_SECONDS").ok();
     let watched = Duration::from_secs(seconds.and_then(|text| text.parse().ok()).unwrap_or(120));
     let state_dir = tempfile::Builder::new().prefix("readyd-openclaw-").tempdir().unwrap();
     let Some(mut gateway) = Gateway::new(state_dir.path()) else {
-        return;
+        return Vec::new();
     };
     gateway.start();
     gateway.wait_until_it_is_ready();
@@ -69,7 +63,7 @@ fn main() {
     sleep(watched);
     let own = (cpu_seconds(&node) - before) * HOUR / watched.as_secs_f64();
 
-    println!(
+    eprintln!(
         "{:<13} {:>8} {:>14} {:>14}",
         "CPU s an hour", "every s", "by the script", "by readyd"
     );
@@ -80,16 +74,20 @@ fn main() {
             once * HOUR / every,
             spent(&metrics, probe) * HOUR / period(&node, probe),
         );
-        println!("{probe:<13} {every:>8.0} {by_script:>14.1} {by_readyd:>14.1}");
+        eprintln!("{probe:<13} {every:>8.0} {by_script:>14.1} {by_readyd:>14.1}");
         script += by_script;
         ours += by_readyd;
     }
-    println!("{:<13} {:>8} {:>14} {own:>14.1}", "readyd itself", "", "");
-    println!("{:<13} {:>8} {script:>14.1} {ours:>14.1}", "all", "");
-    println!(
-        "readyd costs {:.2} of the script (target at most {SHARE_MAX})",
-        ours / script
-    );
+    eprintln!("{:<13} {:>8} {:>14} {own:>14.1}", "readyd itself", "", "");
+    eprintln!("{:<13} {:>8} {script:>14.1} {ours:>14.1}", "all", "");
+    vec![Row::beside(
+        "every probe, CPU a tenant and hour",
+        "s",
+        &Series(vec![ours]),
+        "a script that asks as often",
+        &Series(vec![script]),
+        Target::RatioMax(SHARE_MAX),
+    )]
 }
 
 /// CPU seconds of a probe's runs so far; each has run once when this is read.

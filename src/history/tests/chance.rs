@@ -1,0 +1,143 @@
+//! Lives by chance: changes, deaths, naps and stepped clocks, and what may not come of them.
+
+use super::*;
+use crate::dice::Dice;
+
+/// A life, as it was and as it was recorded.
+struct Life {
+    dice: Dice,
+    wall: i64,
+    /// Status and since when, by the wall clock of then.
+    status: Status,
+    since: i64,
+    entries: Vec<Entry>,
+    /// What was, second by second; later ones over earlier ones. `None`: nobody watched.
+    truth: std::collections::BTreeMap<i64, Option<Status>>,
+}
+
+const WORDS: [Status; 5] = [
+    Status::Ok,
+    Status::Degraded,
+    Status::Down,
+    Status::Maintenance,
+    Status::Draining,
+];
+
+impl Life {
+    fn live(&mut self, seconds: i64, watched: bool) {
+        for _ in 0..seconds {
+            self.truth.insert(self.wall, watched.then_some(self.status));
+            self.wall += 1;
+        }
+    }
+
+    fn step(&mut self, steps_clock: bool) {
+        // Never nothing: what comes and goes within a moment leaves no trace.
+        let lived = 1 + i64::try_from(self.dice.below(30)).unwrap();
+        self.live(lived, true);
+        match self.dice.below(if steps_clock { 8 } else { 6 }) {
+            0..=3 => {
+                let to = WORDS[self.dice.index(WORDS.len())];
+                if to != self.status {
+                    self.entries
+                        .push(change(self.since, self.status.as_str(), self.wall, to.as_str()));
+                    (self.status, self.since) = (to, self.wall);
+                }
+            }
+            4 | 5 => {
+                let from = self.wall;
+                let asleep = i64::try_from(self.dice.below(40)).unwrap();
+                self.live(asleep, false);
+                self.entries.push(dark(from, self.wall));
+            }
+            _ => {
+                let from = self.wall;
+                let step = i64::try_from(self.dice.below(160)).unwrap() - 80;
+                self.wall = (self.wall + step).max(1);
+                self.entries.push(super::step(from, self.wall));
+            }
+        }
+    }
+}
+
+fn lived(seed: u64, steps_clock: bool) -> Life {
+    let mut life = Life {
+        dice: Dice::new(seed),
+        wall: 1,
+        status: Status::Ok,
+        since: 1,
+        entries: Vec::new(),
+        truth: std::collections::BTreeMap::new(),
+    };
+    while life.wall < NOW - 100 {
+        life.step(steps_clock);
+    }
+    let rest = NOW - life.wall;
+    life.live(rest, true);
+    life
+}
+
+fn subject(life: &Life, span: i64) -> Subject {
+    let record = record(life.entries.clone(), life.status, life.since);
+    told(record, span, &Slos::new()).subjects.remove(0)
+}
+
+#[test]
+fn the_seconds_of_all_statuses_are_the_span_and_none_is_negative() {
+    for seed in 0..500 {
+        let life = lived(seed, true);
+        for span in [60, 500, 900, 5000] {
+            let subject = subject(&life, span);
+            assert_eq!(subject.lasted.total_millis(), span * 1000, "seed {seed}");
+            let holes = subject.segments.windows(2).find(|pair| pair[0].until != pair[1].from);
+            assert_eq!(holes, None, "seed {seed}");
+            assert!(
+                subject.segments.iter().all(|segment| segment.millis() > 0),
+                "seed {seed}"
+            );
+            let of_each = Status::ALL.map(|status| subject.lasted.millis(status));
+            assert!(of_each.iter().all(|millis| *millis >= 0), "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn each_second_is_told_as_it_was_whatever_readyd_and_the_clock_did() {
+    for (seed, steps_clock) in (0..300).flat_map(|seed| [(seed, false), (seed, true)]) {
+        let life = lived(seed, steps_clock);
+        let subject = subject(&life, 990);
+        for segment in &subject.segments {
+            for second in segment.from.as_secs()..segment.until.as_secs() {
+                let was = life.truth.get(&second).copied().flatten();
+                assert_eq!(
+                    segment.status,
+                    was.unwrap_or(Status::NotWatched),
+                    "seed {seed}, clock stepped {steps_clock}, second {second}: {:#?}",
+                    life.entries
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_death_splits_no_outage_and_makes_no_flap() {
+    for seed in 0..200 {
+        let life = lived(seed, false);
+        let seen = subject(&life, 990);
+        let undisturbed = Life {
+            entries: life
+                .entries
+                .iter()
+                .filter(|entry| matches!(entry, Entry::Change(_)))
+                .cloned()
+                .collect(),
+            truth: life.truth.clone(),
+            dice: life.dice.clone(),
+            ..life
+        };
+        let whole = subject(&undisturbed, 990);
+        assert_eq!(seen.outages, whole.outages, "seed {seed}");
+        assert_eq!(seen.flaps, whole.flaps, "seed {seed}");
+    }
+}
