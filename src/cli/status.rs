@@ -11,7 +11,7 @@ use super::arguments::{Place, Status};
 use super::daemon::{Daemon, encoded};
 use super::{screen, watch};
 use drawn::{Wanted, drawn};
-pub use drawn::{draw_head, tenant};
+pub use drawn::{draw_head, draw_operations, tenant};
 
 pub fn run(place: &Place, options: &Status, as_json: bool) -> Outcome {
     let tenant = options.tenant();

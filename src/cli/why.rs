@@ -36,6 +36,7 @@ pub fn run(place: &Place, options: &Why, as_json: bool) -> Outcome {
 fn drawn(status: &Value, tenant: Option<&str>, width: Option<usize>, moments: &Moments) -> Sheet {
     let mut sheet = Sheet::new(width);
     status::draw_head(&mut sheet, status, tenant, moments);
+    status::draw_operations(&mut sheet, status, tenant, moments);
     let reasons = match tenant {
         Some(tenant) => reasons::of_tenant(status, tenant),
         None => reasons::of_node(status),
@@ -171,5 +172,30 @@ mod tests {
                 The verdict has not changed since the start.
             "#]],
         );
+    }
+
+    #[test]
+    fn what_somebody_took_out_on_purpose_is_told_before_all_else() {
+        let status = json!({
+            "status": "ok", "phase": "draining", "node": "mac-3", "since": "2026-11-20T07:31:07Z", "reasons": [],
+            "drain": {"actor": "uid 0 (root)", "reason": "kernel upgrade", "started": "2026-11-20T07:31:07Z"},
+            "tenants_detail": [{
+                "tenant": "acme", "answer": "ok", "answer_phase": "draining", "since": "2026-11-20T07:31:07Z", "drain": null,
+                "maintenance": {
+                    "actor": "uid 0 (root)", "reason": "rehearsal", "ticket": "OPS-7",
+                    "started": "2026-11-20T07:31:07Z", "until": "2026-11-20T08:31:07Z",
+                },
+            }],
+        });
+        let moments = Moments {
+            now: Wall::parse_rfc3339("2026-11-20T07:43:10Z").unwrap(),
+            offset: |_| 0,
+            relative: true,
+        };
+        let told = drawn(&status, Some("acme"), Some(80), &moments).text(false);
+        assert!(told.contains("the node is drained since 07:31"), "{told}");
+        assert!(told.contains("by uid 0 (root): kernel upgrade"), "{told}");
+        assert!(told.contains("acme is in maintenance until 08:31"), "{told}");
+        assert!(told.contains("rehearsal") && told.contains("[OPS-7]"), "{told}");
     }
 }

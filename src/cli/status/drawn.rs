@@ -36,7 +36,7 @@ pub fn drawn(status: &Value, wanted: &Wanted<'_>, width: Option<usize>, moments:
         Some(tenant) => reasons::of_tenant(status, tenant),
         None => reasons::of_node(status),
     };
-    operations(&mut sheet, status, wanted.tenant, moments);
+    draw_operations(&mut sheet, status, wanted.tenant, moments);
     configuration(&mut sheet, status);
     if !reasons.is_empty() {
         sheet.gap();
@@ -94,7 +94,7 @@ pub fn draw_head(sheet: &mut Sheet, status: &Value, only: Option<&str>, moments:
 }
 
 /// What somebody took out on purpose: who, why, until when.
-fn operations(sheet: &mut Sheet, status: &Value, only: Option<&str>, moments: &Moments) {
+pub fn draw_operations(sheet: &mut Sheet, status: &Value, only: Option<&str>, moments: &Moments) {
     let mut say = |head: &str, operation: &Value| {
         let until = match operation["until"].as_str() {
             Some(until) => moments.until(until),
