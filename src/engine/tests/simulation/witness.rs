@@ -43,9 +43,6 @@ pub struct Witness {
 /// When ages were kept, and of each check when it last answered.
 type Ages = (Stamp, BTreeMap<CheckId, Option<Stamp>>);
 
-/// When ages were last judged, and when each check answered last.
-type Ages = (Stamp, BTreeMap<CheckId, Option<Stamp>>);
-
 /// Parts of the model by their key in the store; `None`: forgotten.
 #[derive(Clone, Debug, Default)]
 struct Kept {
