@@ -28,7 +28,6 @@ run:
 
 test: tools lint
 	$(CARGO) test --locked --no-fail-fast
-	$(MAKE) --no-print-directory fuzz-ci
 
 lint: tools
 	$(CARGO) fmt --all --check

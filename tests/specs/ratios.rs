@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Instant;
 
 use crate::harness::cost::{cpu_seconds, rss_mib, thread_cpu_seconds};
 use crate::harness::{Node, PATIENCE};
@@ -47,6 +48,16 @@ fn cpu_of_asking(node: &Node, path: &str, times: usize) -> f64 {
     cpu_seconds(node) - before
 }
 
+/// The same without what it does anyway: that goes by time, and a busy machine takes more of it for as many questions.
+fn cpu_of_answers(node: &Node, path: &str, times: usize) -> f64 {
+    let began = Instant::now();
+    let asked = cpu_of_asking(node, path, times);
+    let before = cpu_seconds(node);
+    std::thread::sleep(began.elapsed());
+    // A hundredth of a second is what the system counts in.
+    (asked - (cpu_seconds(node) - before)).max(0.01)
+}
+
 fn median(mut ratios: Vec<f64>) -> f64 {
     ratios.sort_by(f64::total_cmp);
     ratios[ratios.len() / 2]
@@ -80,10 +91,10 @@ fn send(node: &Node, producer: &str, lines: &str, count: usize) {
 #[test]
 fn an_answer_of_ready_costs_as_much_with_256_tenants_as_with_one() {
     const ASKED: usize = 2_000;
-    /// Measured 1.2, its own ticking included.
+    /// Measured 1.0 to 1.1.
     const TIMES_MAX: f64 = 2.0;
     let (one, many) = (node(1), node(256));
-    let ratio = |_| cpu_of_asking(&many, "/ready", ASKED) / cpu_of_asking(&one, "/ready", ASKED);
+    let ratio = |_| cpu_of_answers(&many, "/ready", ASKED) / cpu_of_answers(&one, "/ready", ASKED);
     let ratio = median((0..ROUNDS).map(ratio).collect());
     println!("/ready with 256 tenants costs {ratio:.2} times as much");
     assert!(ratio < TIMES_MAX, "{ratio}");
