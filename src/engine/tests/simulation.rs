@@ -45,10 +45,6 @@ const SABOTAGED: u64 = 400;
 type Outcome = Result<(), (usize, Broken)>;
 
 #[test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a history is chosen on the command line, and that of a test binary is cargo's"
-)]
 fn whatever_happens_the_rules_hold() {
     let rules = Rules {
         only: env::var("RULE").ok().map(|rule| &*rule.leak()),
