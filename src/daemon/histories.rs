@@ -80,8 +80,9 @@ async fn keep_budgets(reader: Reader, mut kept: watch::Receiver<Promises>, budge
             changed = kept.changed() => if changed.is_err() { return },
         }
         let promises = kept.borrow_and_update().clone();
+        let promised = still_promised(&budgets.load(), &promises.slos);
+        budgets.store(Arc::new(promised));
         if promises.slos.is_empty() {
-            budgets.store(Arc::default());
             continue;
         }
         let query = HistoryQuery {
@@ -95,9 +96,16 @@ async fn keep_budgets(reader: Reader, mut kept: watch::Receiver<Promises>, budge
             Ok(Ok(report)) => budgets.store(Arc::new(budgets_of(report))),
             // Said by whoever reads the store for a person; what was last known stays.
             Ok(Err(_)) => {}
-            Err(_) => return,
+            Err(error) if error.is_cancelled() => return,
+            Err(error) => tracing::error!(%error, "budgets could not be counted; they are tried again"),
         }
     }
+}
+
+/// Whatever becomes of the next report: who promises nothing any more has no budget.
+fn still_promised(budgets: &Budgets, slos: &Slos) -> Budgets {
+    let budgets = budgets.iter().filter(|(tenant, _)| slos.contains_key(*tenant));
+    budgets.map(|(tenant, budget)| (tenant.clone(), *budget)).collect()
 }
 
 fn budgets_of(report: Report) -> Budgets {
@@ -145,4 +153,30 @@ fn read(reader: &Reader, promises: &Promises, query: &HistoryQuery) -> Result<Re
         slos: &promises.slos,
     };
     Ok(report(record, |who| query.wants(who), &asked))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Budget, Burn, Slo};
+    use crate::words::TenantName;
+
+    #[test]
+    fn who_promises_nothing_any_more_has_no_budget() {
+        let name = |name| TenantName::parse(name).unwrap();
+        let slo = Slo {
+            target: 0.9,
+            window: Duration::from_secs(60),
+        };
+        let budget = Budget {
+            target: slo.target,
+            window: slo.window,
+            allowed_millis: 6000,
+            used_millis: 0,
+            burn: history::BURN_SPANS.map(|(over, _)| Burn { over, rate: None }),
+        };
+        let budgets = Budgets::from([(name("acme"), budget), (name("gone"), budget)]);
+        let slos = Slos::from([(name("acme"), slo)]);
+        assert_eq!(still_promised(&budgets, &slos), Budgets::from([(name("acme"), budget)]));
+    }
 }

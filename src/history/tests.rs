@@ -1,6 +1,7 @@
 //! Histories as tables: what was recorded, and what is told of it. Times are seconds.
 
 mod chance;
+mod stamps;
 
 use std::fmt::Write as _;
 use std::time::Duration;

@@ -79,37 +79,51 @@ impl Timeline {
         };
         let mut unwatched = rows.unwatched.iter().peekable();
         let mut cursor = begins;
+        // Rows of before the record begins are not believed; once the clock was stepped back, stamps do not tell.
+        let mut floor = Some(begins);
         let mut before: Option<&Transition> = None;
         for end in ends.chain([now]) {
             let mut lived = Vec::new();
-            let mut stepped_back = false;
+            let known = |from: Wall, floor: Option<Wall>| floor.map_or(from, |floor| from.max(floor));
             while let Some((_, dark)) = unwatched.next_if(|(id, _)| *id < end.id) {
-                lived.push(Stretch::lived(cursor, dark.from));
+                lived.push(Stretch::lived(known(cursor, floor), dark.from));
                 lived.push(Stretch::of(*dark));
-                stepped_back |= dark.until < dark.from;
+                floor = floor.filter(|_| dark.until >= dark.from);
                 cursor = dark.until;
             }
-            lived.push(Stretch::lived(cursor, end.at));
+            lived.push(Stretch::lived(known(cursor, floor), end.at));
             cursor = end.at;
-            timeline.paint_all(&lived, before, &end, stepped_back);
-            before = end.change;
+            timeline.paint_all(&lived, before, &end);
+            before = end.change.filter(|change| floor.is_none_or(|floor| change.at >= floor));
         }
         timeline
     }
 
     /// What was lived between `before` and `end`.
-    fn paint_all(&mut self, lived: &[Stretch], before: Option<&Transition>, end: &End<'_>, stepped_back: bool) {
+    fn paint_all(&mut self, lived: &[Stretch], before: Option<&Transition>, end: &End<'_>) {
         // It became something else while nobody watched: a process that ends says `draining`, the next one serves.
         let other = before.map(|change| Status::of_word(&change.to));
         let other = other.filter(|status| *status != end.status && (lived.len() > 1 || end.change.is_none()));
-        // A stamp of before a step back cannot be held against a time after it.
-        let since = end.since.filter(|_| !stepped_back);
+        let began = end.since.filter(|_| !before.is_some_and(|before| goes_on(before, end)));
+        let began = began.and_then(|since| Some((since, began_in(lived, since)?)));
         for (nth, Stretch { from, until, is_dark }) in lived.iter().copied().enumerate() {
+            // Lost rows, or it was not there for a while: only since then it is known.
+            let since = match began {
+                Some((_, at)) if nth < at => until,
+                Some((since, at)) if nth == at => since.clamp(from, until.max(from)),
+                _ => from,
+            };
             match (nth, other) {
                 _ if is_dark => self.paint(from, until, Status::NotWatched),
-                (0, Some(status)) => self.paint(from, until, status),
-                // Lost rows, or it was not there for a while: only since then it is known.
-                _ => self.paint(from.max(since.unwrap_or(from)), until, end.status),
+                (0, Some(status)) => {
+                    let since = if since > from { since } else { until };
+                    self.paint(from, since, status);
+                    self.paint(since, until, end.status);
+                }
+                _ => {
+                    self.paint(from, since, Status::NotWatched);
+                    self.paint(since, until, end.status);
+                }
             }
         }
     }
@@ -161,6 +175,22 @@ impl Timeline {
         add(Status::NotWatched, cursor, until);
         whole
     }
+}
+
+/// Whether what `end` ends had begun with `before` or earlier, so that it held in all that was lived in between.
+fn goes_on(before: &Transition, end: &End<'_>) -> bool {
+    let (from, to) = (Status::of_word(&before.from), Status::of_word(&before.to));
+    let began_with_it = to == end.status && end.since == Some(before.at);
+    // A process that has said `draining` is followed by one that takes up what was.
+    began_with_it || (from == end.status && end.since == before.since && to != Status::NotWatched)
+}
+
+/// Which of the stretches `since` lies in; `None`: it had begun before all of them. A clock that was stepped back shows
+/// a moment twice: the last one is taken, so that nothing is claimed that is not known.
+fn began_in(lived: &[Stretch], since: Wall) -> Option<usize> {
+    let within = |stretch: &Stretch| (stretch.from..=stretch.until).contains(&since);
+    let is_beyond = lived.last().is_some_and(|last| since > last.until);
+    lived.iter().rposition(within).or(is_beyond.then_some(lived.len()))
 }
 
 /// Those of all that tell of times unwatched.

@@ -384,9 +384,11 @@ impl Readiness {
         let wanted = settings.checks.iter().filter(|(id, _)| is_of_node(id));
         let wanted = wanted.cloned().collect::<BTreeMap<_, _>>();
 
+        let mut gone = Vec::new();
         for (id, check) in self.checks.iter().filter(|(id, _)| !wanted.contains_key(id)) {
             self.dirty.forget_check(id);
             self.node.gone.push((id.clone(), check.weighed));
+            gone.push(settle::of_gone_check(id, check, now));
         }
         self.checks.retain(|id, _| wanted.contains_key(id));
         for (id, probe) in wanted {
@@ -398,13 +400,12 @@ impl Readiness {
             }
         }
 
-        for tenant in self
-            .tenants
-            .keys()
-            .filter(|tenant| !settings.tenants.contains_key(tenant))
-        {
-            self.dirty.forget_tenant(tenant);
+        let strangers = self.tenants.iter();
+        for (name, tenant) in strangers.filter(|(name, _)| !settings.tenants.contains_key(name)) {
+            self.dirty.forget_tenant(name);
+            gone.extend(settle::of_gone_tenant(name, tenant, now));
         }
+        gone.into_iter().for_each(|gone| self.note(Some(gone)));
         self.tenants.retain(|name, _| settings.tenants.contains_key(name));
         for (name, TenantSettings { required }) in &settings.tenants {
             match self.tenants.get_mut(name) {

@@ -10,9 +10,10 @@ use super::fuse::{self, Facts};
 use super::onset::Onset;
 use super::persist::Key;
 use super::snapshot::{Phase, Transition, VerdictChange};
-use super::tenant::{self, Sum};
+use super::tenant::{self, Sum, Tenant};
 use super::{Readiness, start::Hold};
-use crate::words::{CheckId, Now, TenantName, Verdict};
+use crate::history::Status;
+use crate::words::{CheckId, Now, TenantName, Verdict, Wall};
 
 impl Readiness {
     /// Between two asks of [`Readiness::take_transitions`]; beyond, the oldest are lost.
@@ -323,6 +324,38 @@ pub(super) fn of_check(id: &CheckId, changed: Changed) -> Transition {
         since: Some(since),
         last_good_at: onset.good,
         first_bad_at: onset.bad,
+    }
+}
+
+/// A check that is configured no more, as history keeps it: else what it was last would be told of the time without it.
+pub(super) fn of_gone_check(id: &CheckId, check: &Check, now: Now) -> Transition {
+    Transition {
+        tenant: id.tenant.clone(),
+        probe: Some(id.probe.clone()),
+        ..gone(check.memory.level.as_str(), check.memory.since, now)
+    }
+}
+
+/// The same of a tenant; `None`: it was never judged.
+pub(super) fn of_gone_tenant(name: &TenantName, tenant: &Tenant, now: Now) -> Option<Transition> {
+    let shown = tenant.memory.shown.as_deref()?;
+    Some(Transition {
+        tenant: Some(name.clone()),
+        ..gone(shown, tenant.memory.since, now)
+    })
+}
+
+fn gone(shown: &str, since: Wall, now: Now) -> Transition {
+    Transition {
+        at: now.wall,
+        tenant: None,
+        probe: None,
+        from: shown.to_owned(),
+        to: Status::NotWatched.as_str().to_owned(),
+        summary: "no longer configured".to_owned(),
+        since: Some(since),
+        last_good_at: None,
+        first_bad_at: None,
     }
 }
 

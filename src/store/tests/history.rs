@@ -196,6 +196,30 @@ fn a_file_of_version_1_keeps_its_transitions_and_claims_nothing_of_before() {
     assert_eq!(rows.transitions[0].summary, "why");
     assert_eq!(rows.transitions[0].since, None);
     assert!(rows.begins >= before);
+    let present = Present {
+        who: Who {
+            tenant: TenantName::parse("acme"),
+            check: None,
+        },
+        status: Status::Down,
+        since: before.plus_millis(-1000),
+    };
+    let record = Record {
+        entries: rows.entries.clone(),
+        presents: vec![present],
+        begins: rows.begins,
+        ..Record::default()
+    };
+    let asked = Asked {
+        node: "mac-3".into(),
+        now: rows.begins.plus_millis(5000),
+        span: std::time::Duration::from_secs(600),
+        slos: &Slos::new(),
+    };
+    let told = report(record, |_| true, &asked).subjects.remove(0).segments;
+    let told: Vec<_> = told.iter().map(|segment| (segment.status, segment.until)).collect();
+    let known = (Status::Down, rows.begins.plus_millis(5000));
+    assert_eq!(told, [(Status::NotWatched, rows.begins), known]);
     // It is written as if it had always been of this version.
     house.persist(Persist {
         ticket: 1,

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::super::pending::{Kept, Pending};
 use super::super::{Fold, Persist};
 use super::{merge, tenant};
+use crate::history::{Entry, Unwatched, Why};
 use crate::ingest::delta::{Batch, CellCount, CellKey, Reporter, Subject};
+use crate::readiness::snapshot::Transition;
 use crate::words::{Code, Via, Wall};
 
 fn kept(persists: Vec<Persist>) -> Kept {
@@ -159,4 +161,49 @@ fn what_was_merely_refused_makes_no_batch_of_its_own_where_there_is_one() {
     assert_eq!(pending.batches.len(), 1);
     assert_eq!(pending.batches[0].arrival.as_secs(), 10);
     assert_eq!(pending.batches[0].rejected, 998);
+}
+
+#[test]
+fn however_long_commits_fail_no_time_unwatched_is_lost_and_no_more_changes_than_fit_are_kept() {
+    let dark = |from: i64| {
+        Entry::Unwatched(Unwatched {
+            from: Wall::from_millis(from),
+            until: Wall::from_millis(from + 1),
+            why: Why::Asleep,
+        })
+    };
+    let change = |at: i64| {
+        Entry::Change(Transition {
+            at: Wall::from_millis(at),
+            tenant: None,
+            probe: None,
+            from: "ok".into(),
+            to: "down".into(),
+            summary: String::new(),
+            since: None,
+            last_good_at: None,
+            first_bad_at: None,
+        })
+    };
+    let of = |history: Vec<Entry>| Persist {
+        history,
+        ..Persist::default()
+    };
+    let first = kept(vec![of(vec![dark(0)]), of((10..20_010).map(change).collect())]);
+    assert_eq!(first.history.len(), 10_001);
+    assert_eq!(first.history[..2], [dark(0), change(10_010)]);
+
+    // Sleep after sleep: the oldest become one, in the place of the first.
+    let naps = (0..1200)
+        .flat_map(|nth| [dark(nth * 10), change(nth * 10 + 5)])
+        .collect();
+    let second = kept(vec![of(Vec::new()), of(naps)]).history;
+    let one = Entry::Unwatched(Unwatched {
+        from: Wall::from_millis(0),
+        until: Wall::from_millis(2001),
+        why: Why::Stopped,
+    });
+    assert_eq!(second[..2], [one, change(5)]);
+    assert_eq!(second.len(), 1000 + 1200);
+    assert_eq!(second[second.len() - 2], dark(11_990));
 }
