@@ -162,7 +162,7 @@ impl Why {
     fn words(self, wanted: u32) -> String {
         match self {
             Why::Changed => "changed since readyd wrote it".to_owned(),
-            Why::NotOurs => "readyd did not write it".to_owned(),
+            Why::NotOurs => "it is not as readyd wrote it".to_owned(),
             Why::Mode(found) => format!("its mode is {found:04o}, not {wanted:04o}"),
             Why::NotAFile => "not a regular file".to_owned(),
             Why::Config => "the configuration is yours; --purge removes it".to_owned(),

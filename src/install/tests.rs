@@ -204,7 +204,7 @@ fn what_was_there_before_is_nobodys_to_overwrite_or_take_away() {
         &changes,
         expect![[r#"
             keep     /etc/readyd/readyd.yaml: not a regular file
-            keep     /unit: readyd did not write it
+            keep     /unit: it is not as readyd wrote it
                      @@ -1 +1,3 @@
                      -by hand
                      +[Unit]
@@ -216,7 +216,7 @@ fn what_was_there_before_is_nobodys_to_overwrite_or_take_away() {
         &plan::uninstall(&small(), &there, &Record::new(Supervisor::Systemd), true),
         expect![[r#"
             keep     /etc/readyd/readyd.yaml: not a regular file
-            keep     /unit: readyd did not write it
+            keep     /unit: it is not as readyd wrote it
         "#]],
     );
 }
@@ -231,7 +231,7 @@ fn what_is_the_same_by_chance_is_not_taken_for_ours() {
         &plan::uninstall(&small(), &there, &record, false),
         expect![[r#"
             gone     /etc/readyd/readyd.yaml
-            keep     /unit: readyd did not write it
+            keep     /unit: it is not as readyd wrote it
         "#]],
     );
 }
