@@ -29,6 +29,9 @@ pub(super) struct Fault {
     pub hint: String,
 }
 
+const NOT_STARTED_HINT: &str =
+    "Install the program in a folder of exec.path, or add its folder there, then: readyd reload";
+
 impl Fault {
     pub const PREFIX: &str = "probe_fault: ";
 }
@@ -115,7 +118,11 @@ fn fault(checks: &[(&CheckId, &Check)]) -> Option<Fault> {
         ),
         checks: checks.iter().map(|(id, _)| (*id).clone()).collect(),
         // Of the first of them, which the reason names.
-        hint: hint::filled(&check.probe.hint, first.tenant.as_ref()),
+        hint: match cause {
+            // What the probe's own hint names cannot be run either.
+            Cause::Spawn => NOT_STARTED_HINT.to_owned(),
+            _ => hint::filled(&check.probe.hint, first.tenant.as_ref()),
+        },
     })
 }
 

@@ -352,7 +352,7 @@ fn config_check_names_the_file_and_says_in_json_what_is_wrong_where() {
     ));
     let said = node.cli_ok(&["config", "check"]);
     assert!(
-        said.contains("warning: openclaw: not found on exec.path (/nowhere)"),
+        said.contains("warning: openclaw: not found on exec.path: install it there, or add its folder (/nowhere)"),
         "{said}"
     );
     assert!(said.contains("until then unknown: doctor"), "{said}");

@@ -325,7 +325,7 @@ async fn what_is_not_there_says_what_to_do() {
     bench.tools.path.truncate(1);
     assert_eq!(
         bench.answer().await,
-        "unknown [spawn]: openclaw: not found on exec.path (D): install it there, or add its folder to exec.path"
+        "unknown [spawn]: openclaw: not found on exec.path: install it there, or add its folder (D)"
     );
     bench.command(Parse::Nagios, &[]);
     assert_eq!(

@@ -56,7 +56,7 @@ pub fn resolve(program: &str, path: &[PathBuf]) -> Result<PathBuf, NotStarted> {
     }
     let path: Vec<_> = path.iter().map(|folder| folder.display().to_string()).collect();
     Err(spawn(format!(
-        "{program}: not found on exec.path ({}): install it there, or add its folder to exec.path",
+        "{program}: not found on exec.path: install it there, or add its folder ({})",
         path.join(", ")
     )))
 }

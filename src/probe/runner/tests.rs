@@ -337,7 +337,7 @@ fn programs_are_found_on_the_path_or_by_an_absolute_path() {
     assert_eq!(told("plain"), "D/plain: not executable: chmod +x it");
     assert_eq!(
         told("openclaw-of-nobody"),
-        "openclaw-of-nobody: not found on exec.path (D, /bin): install it there, or add its folder to exec.path"
+        "openclaw-of-nobody: not found on exec.path: install it there, or add its folder (D, /bin)"
     );
     assert_eq!(told("bin/sh"), "bin/sh: say an absolute path, or a name on exec.path");
     assert_eq!(told("/nowhere/sh"), "/nowhere/sh: not found");
