@@ -100,17 +100,19 @@ fn span(millis: i64) -> String {
     write_span(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
 }
 
+/// 07:43:10 of a day in UTC, for the specs of all that is drawn.
+#[cfg(test)]
+pub fn moments(relative: bool) -> Moments {
+    Moments {
+        now: Wall::parse_rfc3339("2026-11-20T07:43:10Z").unwrap(),
+        offset: |_| 0,
+        relative,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn moments(relative: bool) -> Moments {
-        Moments {
-            now: Wall::parse_rfc3339("2026-11-20T07:43:10Z").unwrap(),
-            offset: |_| 0,
-            relative,
-        }
-    }
 
     #[test]
     fn a_moment_is_a_time_of_day_and_how_long_ago() {

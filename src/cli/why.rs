@@ -92,15 +92,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::words::Wall;
+    use crate::cli::moment::moments;
 
     fn check(status: Value, expected: Expect) {
-        let moments = Moments {
-            now: Wall::parse_rfc3339("2026-11-20T07:43:10Z").unwrap(),
-            offset: |_| 0,
-            relative: true,
-        };
-        expected.assert_eq(&drawn(&status, None, Some(80), &moments).text(false));
+        expected.assert_eq(&drawn(&status, None, Some(80), &moments(true)).text(false));
     }
 
     #[test]
@@ -187,12 +182,7 @@ mod tests {
                 },
             }],
         });
-        let moments = Moments {
-            now: Wall::parse_rfc3339("2026-11-20T07:43:10Z").unwrap(),
-            offset: |_| 0,
-            relative: true,
-        };
-        let told = drawn(&status, Some("acme"), Some(80), &moments).text(false);
+        let told = drawn(&status, Some("acme"), Some(80), &moments(true)).text(false);
         assert!(told.contains("the node is drained since 07:31"), "{told}");
         assert!(told.contains("by uid 0 (root): kernel upgrade"), "{told}");
         assert!(told.contains("acme is in maintenance until 08:31"), "{told}");

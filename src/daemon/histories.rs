@@ -94,8 +94,7 @@ async fn keep_budgets(reader: Reader, mut kept: watch::Receiver<Promises>, budge
         let report = tokio::task::spawn_blocking(move || read(&reader, &promises, &query));
         match report.await {
             Ok(Ok(report)) => budgets.store(Arc::new(budgets_of(report))),
-            // Said by whoever reads the store for a person; what was last known stays.
-            Ok(Err(_)) => {}
+            Ok(Err(why)) => tracing::warn!(why, "budgets are those of before: the record cannot be read"),
             Err(error) if error.is_cancelled() => return,
             Err(error) => tracing::error!(%error, "budgets could not be counted; they are tried again"),
         }

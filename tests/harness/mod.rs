@@ -165,6 +165,22 @@ impl Node {
         stdout
     }
 
+    /// So many deliveries of acme's to crm fail with 503.
+    pub fn fails(&self, count: u32) {
+        let count = count.to_string();
+        let event = [
+            "--tenant",
+            "acme",
+            "--endpoint",
+            "crm",
+            "--status",
+            "503",
+            "--count",
+            &count,
+        ];
+        self.cli_ok(&[&["emit"][..], &event].concat());
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("it does not run").id()
     }

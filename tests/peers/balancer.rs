@@ -52,17 +52,7 @@ impl Host {
     }
 
     pub fn degrade(&self) {
-        self.node.cli_ok(&[
-            "emit",
-            "--tenant",
-            "acme",
-            "--endpoint",
-            "crm",
-            "--status",
-            "503",
-            "--count",
-            "30",
-        ]);
+        self.node.fails(30);
         self.node.until_status("degraded", PATIENCE);
     }
 }

@@ -293,17 +293,7 @@ impl Scene {
         );
 
         let began = Instant::now();
-        self.node.cli_ok(&[
-            "emit",
-            "--tenant",
-            "acme",
-            "--endpoint",
-            "crm",
-            "--status",
-            "503",
-            "--count",
-            "60",
-        ]);
+        self.node.fails(60);
         self.told("webhook storm", "webhook-digest", "degraded", "crm ×60", NATIVE, began);
     }
 

@@ -311,6 +311,30 @@ fn every_link_leads_to_a_file_and_every_page_is_in_the_index() {
     }
 }
 
+/// What the page shows as code and begins with `readyd`, up to the first word that is none of a command.
+#[test]
+fn every_command_that_the_page_names_exists() {
+    let mut named = BTreeSet::new();
+    for entry in fs::read_dir(repository().join("src/http/page")).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        for literal in text.split("code { \"readyd ").skip(1) {
+            let literal = literal.split('"').next().unwrap();
+            let words = literal
+                .split(' ')
+                .take_while(|word| word.bytes().all(|byte| byte.is_ascii_lowercase()));
+            named.insert(words.map(str::to_owned).collect::<Vec<_>>());
+        }
+    }
+    assert!(named.len() >= 3, "{named:?}");
+    for words in named {
+        let output = Command::new(READYD).args(&words).arg("--help").output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout);
+        let usage = format!("Usage: readyd {}", words.join(" "));
+        assert!(output.status.success() && told.contains(&usage), "{words:?}\n{told}");
+    }
+}
+
 #[test]
 fn every_configuration_in_the_documents_is_valid() {
     let mut checked = 0;

@@ -44,17 +44,7 @@ fn trouble_recovery_and_the_time_in_which_readyd_was_dead_are_told_as_they_were(
     let mut node = Node::start(&config(port, 3));
     node.until_status("ok", PATIENCE);
 
-    node.cli_ok(&[
-        "emit",
-        "--tenant",
-        "acme",
-        "--endpoint",
-        "crm",
-        "--status",
-        "503",
-        "--count",
-        "9",
-    ]);
+    node.fails(9);
     node.until_status("degraded", PATIENCE);
     node.configure(&config(port, 1000));
     node.cli_ok(&["reload"]);

@@ -2,6 +2,7 @@ use expect_test::expect;
 use serde_json::json;
 
 use super::*;
+use crate::cli::moment::moments;
 
 fn answer() -> Value {
     let at = |minute: i64| format!("2026-11-20T07:{minute:02}:00Z");
@@ -35,7 +36,7 @@ fn answer() -> Value {
 
 #[test]
 fn a_history_fits_eighty_columns_of_a_terminal() {
-    let drawn = drawn(&answer(), "40m", Some(80), &moments(), BLOCKS).text(false);
+    let drawn = drawn(&answer(), "40m", Some(80), &moments(true), BLOCKS).text(false);
     assert!(drawn.lines().all(|line| line.chars().count() <= 80), "{drawn}");
     expect![[r#"
         40m until 07:40
@@ -60,7 +61,7 @@ fn a_history_fits_eighty_columns_of_a_terminal() {
 
 #[test]
 fn without_utf8_it_is_drawn_in_ascii_and_where_no_terminal_reads_nothing_is_cut() {
-    let drawn = drawn(&answer(), "40m", None, &moments(), ASCII).text(false);
+    let drawn = drawn(&answer(), "40m", None, &moments(true), ASCII).text(false);
     assert!(drawn.is_ascii(), "{drawn}");
     expect![[r#"
         40m until 07:40
@@ -80,12 +81,4 @@ fn without_utf8_it_is_drawn_in_ascii_and_where_no_terminal_reads_nothing_is_cut(
         07:21  gateway@acme  down > ok  it answers again, and in good time, as it did before all of this
         07:20  node          ok > down  
     "#]].assert_eq(&drawn);
-}
-
-fn moments() -> Moments {
-    Moments {
-        now: Wall::parse_rfc3339("2026-11-20T07:43:10Z").unwrap(),
-        offset: |_| 0,
-        relative: true,
-    }
 }

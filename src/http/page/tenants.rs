@@ -20,7 +20,7 @@ pub(super) fn section(page: &Page<'_>) -> Markup {
             @if listed.is_empty() {
                 p.calm {
                     "No tenant is configured, so no gateway is watched. Name one under " code { "tenants" }
-                    " in the configuration; " code { "readyd generate tenant" } " writes the lines for the gateways of this host."
+                    " in the configuration; " code { "readyd config check" } " says whether it is understood."
                 }
             } @else {
                 table {

@@ -4,8 +4,8 @@ use expect_test::{Expect, expect};
 use serde_json::json;
 
 use super::*;
+use crate::cli::moment::moments;
 use crate::cli::sheet::columns;
-use crate::words::Wall;
 
 /// As a daemon answered.
 fn storm() -> Value {
@@ -24,14 +24,6 @@ fn storm() -> Value {
         ],
         "dropped": {"late": 2, "rejected": 0, "folded": 0},
     })
-}
-
-fn moments(relative: bool) -> Moments {
-    Moments {
-        now: Wall::parse_rfc3339("2026-11-20T07:43:10Z").unwrap(),
-        offset: |_| 0,
-        relative,
-    }
 }
 
 fn check(digest: &Value, width: usize, expected: Expect) {

@@ -4,8 +4,8 @@ use expect_test::{Expect, expect};
 use serde_json::json;
 
 use super::*;
+use crate::cli::moment::moments;
 use crate::cli::sheet::columns;
-use crate::words::Wall;
 
 /// As a node with two tenants answered whose first gateway was down: shortened, nothing made up.
 fn in_trouble() -> Value {
@@ -46,14 +46,6 @@ fn in_trouble() -> Value {
         ],
         "config": {"reload_error": null, "warnings": []},
     })
-}
-
-fn moments(relative: bool) -> Moments {
-    Moments {
-        now: Wall::parse_rfc3339("2026-11-20T07:43:10Z").unwrap(),
-        offset: |_| 0,
-        relative,
-    }
 }
 
 fn check(status: &Value, wanted: Wanted<'_>, width: usize, expected: Expect) {
