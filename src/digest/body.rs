@@ -2,6 +2,8 @@
 //!
 //! Bytes of another version or corrupt ones are an error value that the reader counts, never a panic.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::rollup;
@@ -12,8 +14,10 @@ use crate::words::{TenantName, Wall};
 const VERSION: u8 = 1;
 
 /// What arrived in ten seconds.
+///
+/// Read with its tenants' tallies; written from whatever serialises as they do, tenant by tenant.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct SlotBody {
+pub(super) struct SlotBody<T = Vec<(TenantName, Tally)>> {
     /// The boot that `middle_instant` belongs to; empty when unknown.
     pub boot: String,
     /// The middle of the slot in milliseconds since that boot: its age, as long as the boot lasts. The
@@ -21,7 +25,7 @@ pub(super) struct SlotBody {
     pub middle_instant: i64,
     /// The same moment by the wall clock as it was set when this was written: bridges boots.
     pub middle_wall: Wall,
-    pub tenants: Vec<(TenantName, Tally)>,
+    pub tenants: T,
 }
 
 /// What one tenant's aligned window holds, or (of a late one) what is to be added to it.
@@ -30,7 +34,7 @@ pub(super) struct WindowBody {
     pub is_final: bool,
     /// How often late events changed it since it was final.
     pub revision: u32,
-    pub tally: Tally,
+    pub tally: Arc<Tally>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +79,7 @@ pub fn merge_window(old: Option<&[u8]>, new: &[u8]) -> MergedWindow {
     let mut window: WindowBody = old.and_then(|old| read(old).ok()).unwrap_or_default();
     window.is_final = true;
     window.revision = window.revision.saturating_add(late.revision);
-    let folded = window.tally.merge(late.tally);
+    let folded = Arc::make_mut(&mut window.tally).merge(Arc::unwrap_or_clone(late.tally));
     MergedWindow {
         body: write(&window),
         rollup: rollup::of(&window.tally),

@@ -129,7 +129,9 @@ fn the_answer_that_completes_the_first_round_is_published_at_once_and_the_pause_
     // The next change is not the first answer any more.
     world.pass(millis(200));
     let completed = world.published.iter().position(|at| *at == began + millis(37)).unwrap();
-    let gaps = world.published[completed..].windows(2).map(|pair| pair[1].since(pair[0]));
+    let gaps = world.published[completed..]
+        .windows(2)
+        .map(|pair| pair[1].since(pair[0]));
     assert_eq!(gaps.min(), Some(millis(100)));
 }
 

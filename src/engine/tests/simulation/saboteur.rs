@@ -102,7 +102,8 @@ impl Saboteur {
         match act {
             Act::LeavesARowOut => {
                 let mut sliding = shown.digest.sliding.as_ref().clone();
-                sliding.rows.pop();
+                let kept = sliding.rows.len().saturating_sub(1);
+                sliding.rows = sliding.rows[..kept].to_vec().into();
                 let mut digest = shown.digest.as_ref().clone();
                 digest.sliding = Arc::new(sliding);
                 shown.digest = Arc::new(digest);
@@ -116,7 +117,7 @@ impl Saboteur {
                         row
                     })
                 });
-                sliding.rows.extend(rows.collect::<Vec<_>>());
+                sliding.rows = sliding.rows.iter().cloned().chain(rows).collect::<Vec<_>>().into();
                 let mut digest = shown.digest.as_ref().clone();
                 digest.sliding = Arc::new(sliding);
                 shown.digest = Arc::new(digest);
