@@ -15,6 +15,10 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod calls;
+mod injector;
+mod kill;
+mod lanes;
 mod tally;
 mod two_daemons;
 
@@ -26,7 +30,7 @@ use libtest_mimic::{Arguments, Trial};
 use tally::{Done, Fault, Scale};
 
 /// A module a family of faults; the table has its rows in this order.
-const FAMILIES: &[&[Fault]] = &[two_daemons::FAULTS];
+const FAMILIES: &[&[Fault]] = &[kill::FAULTS, calls::FAULTS, two_daemons::FAULTS];
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
