@@ -132,7 +132,8 @@ pub(super) fn open(path: &Path, first: bool) -> Result<Connection, Unfit> {
     // Without effect but on macOS, where a plain fsync leaves data in the drive's cache.
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 1000)?;
+    // `Database::checkpoint_when_due` does it, and hears of its failures.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
     // 1 MiB: a prototype's 64 MB of cache bought nothing, a commit touches few pages.
     connection.pragma_update(None, "cache_size", -1024)?;
