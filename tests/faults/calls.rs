@@ -102,7 +102,10 @@ fn walk(scale: Scale, whats: &[u64], calls: u64, times: &[u64]) -> Tally {
     let mut steps = Vec::new();
     for phase in [Phase::Start, Phase::Commit, Phase::Checkpoint, Phase::End] {
         let calls_of_phase = lane.calls_of(phase, calls);
-        for (what, times) in whats.iter().flat_map(|what| times.iter().map(move |times| (*what, *times))) {
+        for (what, times) in whats
+            .iter()
+            .flat_map(|what| times.iter().map(move |times| (*what, *times)))
+        {
             steps.extend((1..=calls_of_phase).map(|from| Step {
                 phase,
                 fault: Armed {
@@ -309,8 +312,9 @@ impl Lane {
     }
 
     fn is_well(&self) {
-        self.node
-            .until("/v1/checks/store", PATIENCE / 4, |answer| answer.json()["level"] == "ok");
+        self.node.until("/v1/checks/store", PATIENCE / 4, |answer| {
+            answer.json()["level"] == "ok"
+        });
     }
 }
 

@@ -7,7 +7,8 @@ pub struct Dice(u64);
 impl Dice {
     /// A seed of the process and of `lane`; it is printed.
     pub fn thrown(lane: u64) -> Dice {
-        let seed = (0x9e37_79b9_7f4a_7c15_u64 ^ u64::from(std::process::id())).wrapping_add(lane.wrapping_mul(0x5851_f42d_4c95_7f2d));
+        let seed = (0x9e37_79b9_7f4a_7c15_u64 ^ u64::from(std::process::id()))
+            .wrapping_add(lane.wrapping_mul(0x5851_f42d_4c95_7f2d));
         println!("seed {seed:#x}");
         Dice(seed | 1)
     }
