@@ -16,10 +16,13 @@ use super::schema::{self, Unfit};
 use super::{MergeWindow, Restored, history};
 use crate::ingest::delta::{Batch, Mark};
 use crate::ingest::registry::ProducerRow;
+use crate::sealed::{seal, unseal};
 use crate::words::Wall;
 
-/// First byte of a log body: postcard of [`Batch`].
-const BODY_FORMAT: u8 = 2;
+/// First byte of a log body: postcard of [`Batch`] follows, and a sum over both.
+const BODY_FORMAT: u8 = 3;
+/// Without a sum; it is read, and written no more.
+const BODY_UNSEALED: u8 = 2;
 
 /// A log of so many pages (4 MiB) is taken into the main file.
 const LOG_PAGES_MAX: i64 = 1000;
@@ -444,10 +447,16 @@ fn write_fold(transaction: &Transaction<'_>, fold: &KeptFold, merge: MergeWindow
 }
 
 fn encode(batch: &Batch) -> Result<Vec<u8>, Unfit> {
-    postcard::to_extend(batch, vec![BODY_FORMAT]).map_err(|error| Unfit::Io(format!("a log entry: {error}")))
+    let body = postcard::to_extend(batch, vec![BODY_FORMAT]);
+    body.map(seal)
+        .map_err(|error| Unfit::Io(format!("a log entry: {error}")))
 }
 
 fn decode(body: &[u8]) -> Option<Batch> {
-    let (format, body) = body.split_first()?;
-    (*format == BODY_FORMAT).then(|| postcard::from_bytes(body).ok())?
+    let body = match *body.first()? {
+        BODY_FORMAT => unseal(body)?,
+        BODY_UNSEALED => body,
+        _ => return None,
+    };
+    postcard::from_bytes(&body[1..]).ok()
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use crate::clock;
 
 /// What this readyd writes. A file with a higher number is left alone ([`super::OpenError::Newer`]).
-pub(super) const VERSION: i32 = 2;
+pub(super) const VERSION: i32 = 3;
 
 /// `rdyd`: tells our file from any other SQLite file (`PRAGMA application_id`).
 const APPLICATION_ID: i32 = 0x7264_7964;
@@ -251,6 +251,7 @@ fn migrate(connection: &mut Connection) -> Result<(), Unfit> {
         let now = clock::wall().as_millis();
         transaction.execute("UPDATE header SET history_from = ?1", [now])?;
     }
+    // Version 3 has the same tables; its bodies have a sum, and an earlier readyd would take them for unreadable.
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.execute("UPDATE header SET written_by = ?1", [env!("CARGO_PKG_VERSION")])?;
     transaction.commit()?;

@@ -107,7 +107,12 @@ fn a_file_that_failed_is_opened_again_when_nobody_reads_from_it_any_more() {
     let open_files = || {
         let files = std::fs::read_dir("/proc/self/fd").ok()?.flatten();
         let ours = |path: &PathBuf| path.starts_with(dir.path()) && path.extension().is_some_and(|it| it == "sqlite");
-        Some(files.filter_map(|file| std::fs::read_link(file.path()).ok()).filter(ours).count())
+        Some(
+            files
+                .filter_map(|file| std::fs::read_link(file.path()).ok())
+                .filter(ours)
+                .count(),
+        )
     };
     let (read_on, wait) = std::sync::mpsc::sync_channel::<()>(0);
     let wait = Mutex::new(wait);
