@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi};
 
 use crate::clock;
 
@@ -262,7 +262,16 @@ impl From<rusqlite::Error> for Unfit {
     fn from(error: rusqlite::Error) -> Unfit {
         use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        let extended = error.sqlite_error().map(|error| error.extended_code);
         let is_corrupt = match &error {
+            // A page that the file should have and is too short for: a disk that fails does not say so.
+            _ if matches!(
+                extended,
+                Some(ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS)
+            ) =>
+            {
+                true
+            }
             // A row that readyd cannot have written: to read it again would not help.
             FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..) => true,
             _ => matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),

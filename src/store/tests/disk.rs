@@ -126,6 +126,28 @@ fn a_damaged_file_is_set_aside_under_a_dated_name_and_a_new_one_begins() {
 }
 
 #[test]
+fn a_file_cut_behind_a_log_that_speaks_of_all_its_pages_is_set_aside() {
+    let dir = TempDir::new().unwrap();
+    let house = House::new(dir.path());
+    house.persist(state(1, "large", Some(&"x".repeat(400_000))));
+    house.until("persisted 1");
+    house.stop();
+    // The log has the first page, which says how long the file is, and not those that are missing.
+    let house = House::new(dir.path());
+    house.count("crm");
+    let copy = TempDir::new().unwrap();
+    for suffix in ["", "-wal"] {
+        let name = format!("readyd.sqlite{suffix}");
+        std::fs::copy(dir.path().join(&name), copy.path().join(&name)).unwrap();
+    }
+    let file = std::fs::File::options().write(true).open(database(&copy)).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    let restored = open(copy.path()).unwrap().restored;
+    assert!(restored.quarantined.is_some());
+    assert!(restored.state.is_empty());
+}
+
+#[test]
 fn a_torn_write_ahead_log_loses_what_was_not_synced_and_nothing_else() {
     let dir = TempDir::new().unwrap();
     let house = House::new(dir.path());
