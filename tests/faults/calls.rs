@@ -14,29 +14,43 @@ use crate::tally::{Fault, Scale, Tally};
 pub const FAULTS: &[Fault] = &[
     Fault {
         name: "enospc-at-each-call",
-        done: "ENOSPC at each write, open, truncation and rename of a start, a commit, a checkpoint, an end; once and lasting",
+        done: "ENOSPC at each write, open, truncation and rename of a start, a commit, a checkpoint, an end; once or lasting in turn",
         promise: "nothing is acknowledged that is not kept, the check `store` says it, it heals by itself, each event counts once",
-        run: |scale| walk(scale, &[ENOSPC], WRITES | OPENS | TRUNCATES | RENAMES, &[1, LASTING]),
+        run: |scale| {
+            walk(
+                scale,
+                &[ENOSPC],
+                CHANGES,
+                |from| if from % 2 == 0 { ONCE } else { AS_LONG },
+            )
+        },
     },
     Fault {
         name: "eio-at-each-call",
-        done: "EIO at each of them",
+        done: "EIO at each of them; lasting or once in turn",
         promise: "the same",
-        run: |scale| walk(scale, &[EIO], WRITES | OPENS | TRUNCATES | RENAMES, &[1, LASTING]),
+        run: |scale| {
+            walk(
+                scale,
+                &[EIO],
+                CHANGES,
+                |from| if from % 2 == 0 { AS_LONG } else { ONCE },
+            )
+        },
     },
     Fault {
         name: "sync-errors",
         done: "EIO and ENOSPC at each fsync and fdatasync; once and lasting",
         promise: "the same, and a descriptor whose sync failed is never written or synced again",
-        run: |scale| walk(scale, &[EIO, ENOSPC], SYNCS, &[1, LASTING]),
+        run: |scale| walk(scale, &[EIO, ENOSPC], SYNCS, |_| &[1, LASTING]),
     },
     Fault {
         name: "short-and-interrupted-calls",
         done: "half a write, and EINTR at each call",
         promise: "each event counts once",
         run: |scale| {
-            let mut tally = walk(scale, &[SHORT], WRITES, &[1]);
-            tally.add(walk(scale, &[EINTR], ALL_CALLS, &[1]));
+            let mut tally = walk(scale, &[SHORT], WRITES, |_| ONCE);
+            tally.add(walk(scale, &[EINTR], ALL_CALLS, |_| ONCE));
             tally
         },
     },
@@ -44,12 +58,15 @@ pub const FAULTS: &[Fault] = &[
         name: "sigkill-at-each-call",
         done: "SIGKILL before each call that changes a file: of a start with its fold, a commit, a checkpoint, an end",
         promise: "acknowledged ≤ counted ≤ sent, and after a resend each event counts once",
-        run: |scale| walk(scale, &[DIE], ALL_CALLS, &[1]),
+        run: |scale| walk(scale, &[DIE], ALL_CALLS, |_| ONCE),
     },
 ];
 
 /// Until the fault is taken away.
 const LASTING: u64 = u64::MAX;
+const ONCE: &[u64] = &[1];
+const AS_LONG: &[u64] = &[LASTING];
+const CHANGES: u64 = WRITES | OPENS | TRUNCATES | RENAMES;
 const LANES: u64 = 3;
 /// A node with a failing disk ends in time all the same.
 const END_MAX: Duration = Duration::from_secs(2);
@@ -94,7 +111,7 @@ struct Lane {
     injector: Injector,
 }
 
-fn walk(scale: Scale, whats: &[u64], calls: u64, times: &[u64]) -> Tally {
+fn walk(scale: Scale, whats: &[u64], calls: u64, times: fn(u64) -> &'static [u64]) -> Tally {
     if let Err(why) = injector::library() {
         return Tally::left_out(why);
     }
@@ -102,18 +119,18 @@ fn walk(scale: Scale, whats: &[u64], calls: u64, times: &[u64]) -> Tally {
     let mut steps = Vec::new();
     for phase in [Phase::Start, Phase::Commit, Phase::Checkpoint, Phase::End] {
         let calls_of_phase = lane.calls_of(phase, calls);
-        for (what, times) in whats
+        for (what, from) in whats
             .iter()
-            .flat_map(|what| times.iter().map(move |times| (*what, *times)))
+            .flat_map(|what| (1..=calls_of_phase).map(move |from| (*what, from)))
         {
-            steps.extend((1..=calls_of_phase).map(|from| Step {
+            steps.extend(times(from).iter().map(|times| Step {
                 phase,
                 fault: Armed {
                     calls,
                     files: files_of(phase),
                     what,
                     from,
-                    times,
+                    times: *times,
                 },
             }));
         }

@@ -45,7 +45,8 @@ pub fn spread<T: Clone>(items: Vec<T>, scale: Scale, few: usize) -> Vec<T> {
     match scale {
         Scale::Full => items,
         Scale::Few => {
-            let step = (items.len() / few.max(1)).max(1);
+            // Odd: what is done in turn is done among these too.
+            let step = (items.len() / few.max(1)) | 1;
             items.into_iter().step_by(step).collect()
         }
     }
