@@ -15,8 +15,15 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod calls;
+mod injector;
+mod kill;
+mod lanes;
+mod state_dir;
 mod tally;
+mod torn;
 mod two_daemons;
+mod versions;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -26,7 +33,14 @@ use libtest_mimic::{Arguments, Trial};
 use tally::{Done, Fault, Scale};
 
 /// A module a family of faults; the table has its rows in this order.
-const FAMILIES: &[&[Fault]] = &[two_daemons::FAULTS];
+const FAMILIES: &[&[Fault]] = &[
+    kill::FAULTS,
+    calls::FAULTS,
+    torn::FAULTS,
+    state_dir::FAULTS,
+    two_daemons::FAULTS,
+    versions::FAULTS,
+];
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();

@@ -76,6 +76,14 @@ impl Tally {
         }
     }
 
+    /// Rounds that another thread has counted.
+    pub fn add(&mut self, other: Tally) {
+        self.tried += other.tried;
+        self.survived += other.survived;
+        let room = TOLD_MAX.saturating_sub(self.broken.len());
+        self.broken.extend(other.broken.into_iter().take(room));
+    }
+
     /// Nothing can be tried here: a failure under `CI=true`, told in the table elsewhere.
     pub fn left_out(why: &str) -> Tally {
         crate::harness::left_out(why);

@@ -4,8 +4,10 @@
 pub mod authority;
 pub mod backend;
 pub mod cost;
+pub mod dice;
 pub mod gateway;
 pub mod openclaw;
+pub mod producer;
 pub mod prometheus;
 pub mod terminal;
 
@@ -190,6 +192,15 @@ impl Node {
         let mut child = self.child.take().expect("it does not run");
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Starts it anew, whatever became of it: what still runs is killed.
+    pub fn revive(&mut self) {
+        if self.child.is_some() {
+            self.kill();
+        }
+        self.spawn();
+        self.wait_until_it_answers();
     }
 
     /// SIGTERM; how long it took to be gone.
