@@ -24,7 +24,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::agent;
 use super::credentials::Credentials;
 use super::entrance::{self, Plain};
-use super::handle::{self, Door};
+use super::handle::{self, Door, Last};
 use super::newcomers::Newcomers;
 use super::site::{Parts, Site};
 use super::topic::Topic;
@@ -49,8 +49,6 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const STOP_PATIENCE_SECS: u64 = 1;
 const DISCONNECT_PATIENCE: Duration = Duration::from_secs(1);
 const AGENT_PATIENCE: Duration = Duration::from_secs(1);
-/// Threads that wait for the disk (`/v1/history`, `/v1/events`), for each worker.
-const BLOCKING_THREADS_MAX: usize = 4;
 
 /// A listener at work. Dropped, it ends within about a second.
 #[derive(Debug)]
@@ -194,7 +192,6 @@ fn http_server(site: web::Data<Site>, bound: Bound, workers: usize) -> io::Resul
     let connections = Clients::Http.connections_max(CONNECTIONS_MAX);
     let builder = Server::build()
         .workers(workers.max(1))
-        .worker_max_blocking_threads(BLOCKING_THREADS_MAX)
         .max_concurrent_connections(match bound {
             Bound::Public(..) => connections,
             Bound::Control(_) => Clients::Control.connections_max(CONTROL_CONNECTIONS_MAX),
@@ -260,6 +257,7 @@ where
         .graceful_shutdown_signal(stopping)
         .on_connect_ext(move |stream, data| {
             data.insert(door(stream));
+            data.insert(Last::default());
         })
         .finish(map_config(app, |()| AppConfig::default()))
 }
