@@ -15,7 +15,20 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod asleep;
+mod cgroup;
+mod clock_steps;
+mod cut;
+mod descriptors;
+mod memory;
+mod names;
+mod namespace;
+mod polled;
+mod sender;
+mod slow;
+mod smuggling;
 mod tally;
+mod tasks;
 mod two_daemons;
 
 use std::process::ExitCode;
@@ -26,7 +39,18 @@ use libtest_mimic::{Arguments, Trial};
 use tally::{Done, Fault, Scale};
 
 /// A module a family of faults; the table has its rows in this order.
-const FAMILIES: &[&[Fault]] = &[two_daemons::FAULTS];
+const FAMILIES: &[&[Fault]] = &[
+    two_daemons::FAULTS,
+    clock_steps::FAULTS,
+    asleep::FAULTS,
+    descriptors::FAULTS,
+    memory::FAULTS,
+    tasks::FAULTS,
+    names::FAULTS,
+    cut::FAULTS,
+    slow::FAULTS,
+    smuggling::FAULTS,
+];
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
