@@ -36,7 +36,7 @@ fn two_daemons(scale: Scale) -> Tally {
                 );
             }
             node.fails(1);
-            node.until("/v1/digest", PATIENCE, |answer| {
+            node.until("/v1/webhook-digest", PATIENCE, |answer| {
                 answer.json()["totals"]["failures"] == round + 1
             });
             assert!(node.is_running());
