@@ -2,7 +2,6 @@
 //!
 //! Not `web::block`: its pool panics where the system has no thread to give (a full pids cgroup, a limit of processes), and
 //! whoever asked is hung up on. Here that is an error to answer with. And no idle thread is kept for what is seldom asked.
-#![expect(clippy::disallowed_methods, reason = "shell: starts threads")]
 
 use std::io;
 use std::sync::Arc;

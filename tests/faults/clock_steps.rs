@@ -69,7 +69,7 @@ fn clock_steps(scale: Scale) -> Tally {
     let mut clocked = Clocked::start(&compiler);
     let mut sender = Sender::called("clocked");
     let (mut tally, mut slowest) = (Tally::default(), Slowest::default());
-    for around in 0..scale.rounds(1, 3) {
+    for around in 0..scale.rounds(1, 2) {
         let steps = usize::try_from(scale.rounds(4, STEPS.len() as u64)).unwrap();
         for (number, (name, off_by)) in STEPS[..steps].iter().enumerate() {
             let is_killed = scale == Scale::Full || number == 1;

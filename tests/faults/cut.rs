@@ -226,7 +226,7 @@ fn gateway_cut(scale: Scale) -> Tally {
         fs::write(&token_file, "t0ken").unwrap();
         let node = gateway.node(&token_file).started();
         let mut tally = Tally::default();
-        for round in 0..scale.rounds(1, 4) {
+        for round in 0..scale.rounds(1, 2) {
             tally.round(&format!("round {round}"), || cut_loopback(&node, &namespace, round));
         }
         tally

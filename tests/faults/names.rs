@@ -49,7 +49,7 @@ fn names(scale: Scale) -> Tally {
         return Tally::left_out("no network namespace of our own");
     };
     let moods: &[Mood] = match scale {
-        Scale::Few => &[Mood::SaysNothing, Mood::Moves],
+        Scale::Few => &[Mood::SaysNothing],
         Scale::Full => &[
             Mood::SaysNothing,
             Mood::AnswersLate,
