@@ -8,9 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use chrono::DateTime;
-use serde_json::Value;
-
 use crate::harness::{Node, PATIENCE, peer, repository};
 use crate::polled::{Slowest, has_not_panicked, is_ok, while_polled};
 use crate::sender::{Sender, to_crm, until_counted};
@@ -49,6 +46,8 @@ const STEPS: &[(&str, i64)] = &[
 const EVENTS: u64 = 50;
 /// The engine ticks each second: so long after a step everything has seen it.
 const SEEN_AFTER: u64 = 3;
+/// Seconds that a round takes at most.
+const LIVED_MAX: i64 = 120;
 /// The history of a longer jump does not begin before it.
 const TOLD_MAX: i64 = 80 * DAY;
 
@@ -160,17 +159,14 @@ impl Clocked {
         }
     }
 
-    /// The seconds that were jumped over are in no uptime.
+    /// The seconds that were jumped over are in no uptime, but for those that were lived under an earlier setting.
     fn jump_is_told(&self, jumped: i64) {
-        let span = jumped + 600;
-        self.node
-            .until(&format!("/v1/history?span={span}s"), PATIENCE, |answer| {
-                let history = answer.json();
-                let segments = history["subjects"][0]["segments"].as_array().unwrap().clone();
-                segments
-                    .iter()
-                    .any(|segment| segment["status"] == "not_watched" && seconds(segment) >= jumped - 15)
-            });
+        let path = format!("/v1/history?span={jumped}s");
+        self.node.until(&path, PATIENCE, |answer| {
+            let history = answer.json();
+            let dark = history["subjects"][0]["seconds"]["not_watched"].as_f64();
+            dark >= Some((jumped - LIVED_MAX) as f64)
+        });
     }
 
     fn restart(&mut self, sender: &Sender) {
@@ -180,15 +176,6 @@ impl Clocked {
         self.node.until_status("ok", PATIENCE);
         until_counted(&self.node, sender.acknowledged);
     }
-}
-
-fn seconds(segment: &Value) -> i64 {
-    let at = |key: &str| {
-        DateTime::parse_from_rfc3339(segment[key].as_str().unwrap())
-            .unwrap()
-            .timestamp()
-    };
-    at("until") - at("from")
 }
 
 /// Those of levels, not of history's own notes.
