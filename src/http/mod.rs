@@ -11,7 +11,7 @@
 //! Invariants: a read-only question is answered from the last snapshot in memory: no request runs a
 //! probe, waits for one, or (but for `/v1/history` and old digest windows) reads the disk. Nothing on
 //! a TCP listener changes state. Only `server`, `entrance`, `wire`, `handle`, `credentials`,
-//! `pair`, `past`, `token`, `client` and `heartbeat` touch the world.
+//! `off_loop`, `pair`, `past`, `token`, `client` and `heartbeat` touch the world.
 
 pub mod accept;
 pub mod access;
@@ -29,6 +29,7 @@ mod handle;
 pub mod heartbeat;
 pub mod metrics;
 mod newcomers;
+mod off_loop;
 pub mod openapi;
 pub mod page;
 pub mod pair;

@@ -24,14 +24,16 @@ use tokio::sync::{Semaphore, oneshot};
 use super::agent;
 use super::credentials::Credentials;
 use super::entrance::{self, Plain};
-use super::handle::{self, Door};
+use super::handle::{self, Door, Last};
 use super::newcomers::Newcomers;
 use super::site::{Parts, Site};
 use super::topic::Topic;
 use super::wire::Wire;
+use crate::descriptors::Clients;
 use crate::unix_socket::{self, Access, SocketFile};
 
-/// Connections of one public worker; more wait in the kernel's backlog.
+/// Connections of one public worker; more wait in the kernel's backlog. Of all listeners fewer where the process may open
+/// few files ([`crate::descriptors`]).
 pub const CONNECTIONS_MAX: usize = 512;
 /// Connections that the kernel keeps until they are accepted; it may have a lower limit of its own.
 const BACKLOG: i32 = 1024;
@@ -47,8 +49,6 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
 const STOP_PATIENCE_SECS: u64 = 1;
 const DISCONNECT_PATIENCE: Duration = Duration::from_secs(1);
 const AGENT_PATIENCE: Duration = Duration::from_secs(1);
-/// Threads that wait for the disk (`/v1/history`, `/v1/events`), for each worker.
-const BLOCKING_THREADS_MAX: usize = 4;
 
 /// A listener at work. Dropped, it ends within about a second.
 #[derive(Debug)]
@@ -189,12 +189,12 @@ fn run(
 }
 
 fn http_server(site: web::Data<Site>, bound: Bound, workers: usize) -> io::Result<Server> {
+    let connections = Clients::Http.connections_max(CONNECTIONS_MAX);
     let builder = Server::build()
         .workers(workers.max(1))
-        .worker_max_blocking_threads(BLOCKING_THREADS_MAX)
         .max_concurrent_connections(match bound {
-            Bound::Public(..) => CONNECTIONS_MAX,
-            Bound::Control(_) => CONTROL_CONNECTIONS_MAX,
+            Bound::Public(..) => connections,
+            Bound::Control(_) => Clients::Control.connections_max(CONTROL_CONNECTIONS_MAX),
         })
         .shutdown_timeout(STOP_PATIENCE_SECS)
         .disable_signals();
@@ -205,7 +205,8 @@ fn http_server(site: web::Data<Site>, bound: Bound, workers: usize) -> io::Resul
     };
     let builder = match bound {
         Bound::Public(listener, listen) => {
-            let newcomers = Newcomers::default();
+            // The rest is for those who ask.
+            let newcomers = Newcomers::new(connections / 2);
             builder.listen("http", listener, move || {
                 let (newcomers, entered) = (newcomers.clone(), site.clone());
                 fn_service(move |stream: TcpStream| {
@@ -256,6 +257,7 @@ where
         .graceful_shutdown_signal(stopping)
         .on_connect_ext(move |stream, data| {
             data.insert(door(stream));
+            data.insert(Last::default());
         })
         .finish(map_config(app, |()| AppConfig::default()))
 }
@@ -284,7 +286,9 @@ async fn answer_agents(parts: Parts, listener: TcpListener) {
         Ok(listener) => listener,
         Err(why) => return tracing::error!(%why, "agent_check ended"),
     };
-    let places = Arc::new(Semaphore::new(AGENT_CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(
+        Clients::AgentCheck.connections_max(AGENT_CONNECTIONS_MAX),
+    ));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;

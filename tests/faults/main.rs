@@ -15,12 +15,25 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod asleep;
 mod calls;
+mod cgroup;
+mod clock_steps;
+mod cut;
+mod descriptors;
 mod injector;
 mod kill;
 mod lanes;
+mod memory;
+mod names;
+mod namespace;
+mod polled;
+mod sender;
+mod slow;
+mod smuggling;
 mod state_dir;
 mod tally;
+mod tasks;
 mod torn;
 mod two_daemons;
 mod versions;
@@ -40,6 +53,15 @@ const FAMILIES: &[&[Fault]] = &[
     state_dir::FAULTS,
     two_daemons::FAULTS,
     versions::FAULTS,
+    clock_steps::FAULTS,
+    asleep::FAULTS,
+    descriptors::FAULTS,
+    memory::FAULTS,
+    tasks::FAULTS,
+    names::FAULTS,
+    cut::FAULTS,
+    slow::FAULTS,
+    smuggling::FAULTS,
 ];
 
 fn main() -> ExitCode {
