@@ -53,7 +53,7 @@ fn after(address: SocketAddr, before: &str, bytes: &[u8]) -> String {
     sorted(&String::from_utf8_lossy(&answers))
 }
 
-/// The library writes headers in the order of a hash: each head's are sorted. Bodies have no CRLF. Its 400 closes the
+/// The library writes headers in the order of a hash: each head's are sorted. Bodies have no CRLF. Its 400 and 431 close the
 /// connection in any case, and says so when nothing was asked of it before.
 fn sorted(answers: &str) -> String {
     let mut out = Vec::new();
@@ -65,7 +65,7 @@ fn sorted(answers: &str) -> String {
             head.sort_unstable();
             out.append(&mut head);
             out.push(line);
-            is_refusal = line.contains("HTTP/1.1 400");
+            is_refusal = line.contains("HTTP/1.1 400") || line.contains("HTTP/1.1 431");
         } else if !(is_refusal && line == "connection: close") {
             head.push(line);
         }
@@ -108,7 +108,7 @@ const TARGETS: [&str; 30] = [
     "/ready HTTP/1.1 ",
 ];
 /// Lines of a head after the request line. `H` stands for the one good `Host`.
-const HEADERS: [&str; 75] = [
+const HEADERS: [&str; 74] = [
     "H",
     "",
     "Host: evil.example",
@@ -127,7 +127,6 @@ const HEADERS: [&str; 75] = [
     "H|\tfolded: 1",
     "H|Accept: application/json",
     "H|Accept: text/plain",
-    "H|Accept: text/html",
     "Host: evil.example|Accept: text/html",
     "Host: evil.example|Accept: application/json",
     "H|Accept: application/health+json;q=0.3, */*;q=0.1",
@@ -236,7 +235,7 @@ fn variants() -> Vec<Vec<u8>> {
         (1, 3000),
         (1, 5000),
         (1, 9000),
-        (1, 140_000),
+        ,
     ] {
         let more = format!("|X-Long: {}", "x".repeat(length)).repeat(count);
         heads.push(head("GET /ready HTTP/1.1", &format!("H{more}"), "\r\n"));
