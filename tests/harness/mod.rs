@@ -223,6 +223,11 @@ impl Node {
         }
     }
 
+    /// As [`Node::wait_until_it_answers`], of a node that is not expected to end.
+    pub fn wait_for_an_answer(&self) {
+        self.until("/livez", PATIENCE, |answer| answer.status == 200);
+    }
+
     pub fn wait_until_it_answers(&mut self) {
         let began = Instant::now();
         loop {

@@ -29,10 +29,11 @@ pub enum Act {
     NeverRests,
     LeavesAKey,
     NeverHeals,
+    Panics,
 }
 
 /// Each act, and the rule that must notice it.
-pub const ACTS: [(Act, &str); 18] = [
+pub const ACTS: [(Act, &str); 19] = [
     (Act::LosesABatch, rules::ONCE),
     (Act::CountsABatchTwice, rules::ONCE),
     (Act::LeavesARowOut, rules::ROWS),
@@ -51,6 +52,7 @@ pub const ACTS: [(Act, &str); 18] = [
     (Act::NeverRests, rules::RESTS),
     (Act::LeavesAKey, rules::KEYS),
     (Act::NeverHeals, rules::WELL),
+    (Act::Panics, rules::PANIC),
 ];
 
 /// `None`: he lets everything pass as it is.
@@ -164,6 +166,7 @@ impl Saboteur {
             }
             Act::StartsAgain if shown.made.wall.as_secs() % 7 == 0 => shown.phase = Phase::Starting,
             Act::NeverHeals => shown.verdict = Verdict::Degraded,
+            Act::Panics => panic!("sabotage"),
             _ => return snapshot,
         }
         Arc::new(shown)
