@@ -54,7 +54,7 @@ fn after(address: SocketAddr, before: &str, bytes: &[u8]) -> String {
 }
 
 /// The library writes headers in the order of a hash: each head's are sorted. Bodies have no CRLF. Its 400 and 431 close the
-/// connection in any case, and says so when nothing was asked of it before.
+/// connection in any case, and say so when nothing was asked of it before.
 fn sorted(answers: &str) -> String {
     let mut out = Vec::new();
     let mut head: Vec<&str> = Vec::new();
@@ -235,7 +235,6 @@ fn variants() -> Vec<Vec<u8>> {
         (1, 3000),
         (1, 5000),
         (1, 9000),
-        ,
     ] {
         let more = format!("|X-Long: {}", "x".repeat(length)).repeat(count);
         heads.push(head("GET /ready HTTP/1.1", &format!("H{more}"), "\r\n"));
@@ -442,7 +441,11 @@ fn an_idle_connection_ends_when_the_server_stops() {
 
 #[test]
 fn the_first_bytes_that_are_no_plain_question_are_handed_over_with_all_that_follow() {
-    for rest in ["GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", "GET /ready HTTP/1.1\r\nHo"] {
+    for rest in [
+        "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /ready HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n",
+        "GET /ready HTTP/1.1\r\nHo",
+    ] {
         let wire = connected(|mut stream, _stop| async move {
             stream
                 .write_all(format!("{READY}{READY}{rest}").as_bytes())
