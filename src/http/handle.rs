@@ -394,12 +394,10 @@ fn standing(request: &HttpRequest, site: &Site, door: Door) -> Standing {
         .collect();
     hosts.extend(request.uri().authority().map(actix_web::http::uri::Authority::as_str));
     let credentials = Credentials {
-        hosts,
+        hosts: &hosts,
         authorization: text_header(request, header::AUTHORIZATION),
     };
-    let token = site.token.load();
-    let access = site.parts.access.load();
-    access.standing(&credentials, listen, token.as_deref().map(Vec::as_slice))
+    site.standing(&credentials, listen)
 }
 
 fn refusal(standing: Standing) -> Option<Reply> {

@@ -8,6 +8,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -24,6 +25,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::agent;
 use super::credentials::Credentials;
 use super::entrance::{self, Plain};
+use super::front::{self, Dates};
 use super::handle::{self, Door, Last};
 use super::newcomers::Newcomers;
 use super::site::{Parts, Site};
@@ -47,7 +49,7 @@ pub const HEAD_PATIENCE: Duration = Duration::from_secs(5);
 pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long requests in flight may take once the server is told to stop.
 const STOP_PATIENCE_SECS: u64 = 1;
-const DISCONNECT_PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const DISCONNECT_PATIENCE: Duration = Duration::from_secs(1);
 const AGENT_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A listener at work. Dropped, it ends within about a second.
@@ -208,10 +210,16 @@ fn http_server(site: web::Data<Site>, bound: Bound, workers: usize) -> io::Resul
             // The rest is for those who ask.
             let newcomers = Newcomers::new(connections / 2);
             builder.listen("http", listener, move || {
-                let (newcomers, entered) = (newcomers.clone(), site.clone());
+                let (newcomers, entered, told) = (newcomers.clone(), site.clone(), stopping.clone());
+                let dates = Rc::new(Dates::new());
                 fn_service(move |stream: TcpStream| {
-                    let (newcomers, tls) = (newcomers.clone(), entered.tls.load_full());
-                    async move { Ok((entrance::enter(stream, tls, &newcomers).await?, Protocol::Http1, None)) }
+                    let (newcomers, site) = (newcomers.clone(), entered.clone());
+                    let (dates, stopping) = (Rc::clone(&dates), told());
+                    async move {
+                        let wire = entrance::enter(stream, site.tls.load_full(), &newcomers).await?;
+                        let wire = front::serve(wire, &site, listen, &dates, stopping).await?;
+                        Ok((wire, Protocol::Http1, None))
+                    }
                 })
                 .and_then(http(site.clone(), stopping.clone(), move |_: &Wire<Plain>| {
                     Door::Public { listen }

@@ -59,6 +59,11 @@ impl<S> Wire<S> {
         self
     }
 
+    /// The next read begins with `bytes`: they were read, and are for somebody else.
+    pub fn unread(&mut self, bytes: &[u8]) {
+        self.read.splice(..0, bytes.iter().copied());
+    }
+
     fn with_patience(stream: S, patience: Duration) -> Wire<S> {
         Wire {
             stream,
