@@ -14,6 +14,7 @@ use super::delta::{CellCount, CellKey, Lag};
 use super::event::Event;
 use super::scan::{self, Fields, NotJson, Value};
 use super::sequence::{Place, Sequence};
+use super::shape::Shape;
 use super::skew::Skew;
 pub use super::subjects::FoldSettings;
 use super::subjects::Subjects;
@@ -40,6 +41,7 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Folder {
     sequence: Option<Sequence>,
+    shape: Shape,
     skew: Skew,
     subjects: Subjects,
     cells: Cells,
@@ -126,6 +128,7 @@ impl Folder {
                 Mode::Plain => None,
                 Mode::Acknowledged { last_seq } => Some(Sequence::new(last_seq)),
             },
+            shape: Shape::default(),
             skew: Skew::new(skew_from_hello),
             subjects: Subjects::new(settings),
             cells: Cells::default(),
@@ -239,15 +242,15 @@ impl Folder {
     /// The order of the rules: its length, UTF-8, JSON, its place in the sequence, its fields. So a repeat is a
     /// repeat whatever else it says, and a refused line with a readable `seq` advances the sequence.
     fn fold(&mut self, line: Line<'_>, now: Now) -> Fate {
-        let fields = match line {
+        let mut fields = Fields::default();
+        let scanned = match line {
             Line::TooLong => Err(Reject::TooLong),
             Line::NotUtf8 => Err(Reject::NotUtf8),
-            Line::Text(text) => scan::scan(text).map_err(|NotJson| Reject::NotJson),
+            Line::Text(text) => scan::scan_like(text, &mut self.shape, &mut fields).map_err(|NotJson| Reject::NotJson),
         };
-        let fields = match fields {
-            Ok(fields) => fields,
-            Err(reason) => return Fate::Refused(None, reason),
-        };
+        if let Err(reason) = scanned {
+            return Fate::Refused(None, reason);
+        }
         let seq = match fields.seq {
             Value::Unsigned(seq) => Some(seq),
             _ => None,
