@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::cells::Cells;
 pub use super::cells::{CELLS_MAX, SAMPLES_BYTES_MAX};
+use super::cells::{Cells, RawCells};
 use super::delta::{CellCount, CellKey, Lag};
 use super::event::Event;
 use super::scan::{self, Fields, NotJson, Value};
@@ -91,6 +91,14 @@ pub struct Delta {
     pub tenants: Vec<TenantName>,
     /// `None`: no event said its time, or its sender has no clock of its own.
     pub lag: Option<Lag>,
+}
+
+/// A [`Delta`] whose cells are not put together yet.
+#[derive(Debug)]
+pub struct RawDelta {
+    cells: RawCells,
+    /// All but cells and tenants.
+    rest: Delta,
 }
 
 /// Lines by what became of them: `received` is the sum of `accepted`, `duplicate` and all `rejected`.
@@ -181,23 +189,25 @@ impl Folder {
 
     /// What was folded since the last time; `None` when no line arrived.
     pub fn take(&mut self) -> Option<Delta> {
+        self.take_raw().map(RawDelta::finished)
+    }
+
+    /// The same, to be finished where no lines wait for it.
+    pub fn take_raw(&mut self) -> Option<RawDelta> {
         let arrival = self.arrival.take()?;
         let cells = self.cells.take(&self.subjects);
         let lag = self.lag();
         if self.subjects.trim() {
             self.cells.subjects_changed();
         }
-        let mut tenants: BTreeSet<&TenantName> = BTreeSet::new();
-        for (key, _) in &cells {
-            tenants.insert(&key.subject.tenant);
-        }
-        Some(Delta {
-            arrival,
-            tenants: tenants.into_iter().cloned().collect(),
+        Some(RawDelta {
             cells,
-            tally: std::mem::take(&mut self.tally),
-            last_seq: self.sequence.map(|sequence| sequence.last()),
-            lag,
+            rest: Delta {
+                tally: std::mem::take(&mut self.tally),
+                last_seq: self.sequence.map(|sequence| sequence.last()),
+                lag,
+                ..Delta::empty(arrival)
+            },
         })
     }
 
@@ -295,6 +305,27 @@ impl Folder {
             millis: said.map_or(least, |said| said.min(least)),
             said: said.is_some(),
         })
+    }
+}
+
+impl RawDelta {
+    /// Lines that were counted.
+    pub fn accepted(&self) -> u64 {
+        self.rest.tally.accepted
+    }
+
+    pub fn finished(self) -> Delta {
+        let cells = self.cells.named();
+        let mut tenants: BTreeSet<&TenantName> = BTreeSet::new();
+        // Cells of one tenant often follow each other, and share its name.
+        for run in cells.chunk_by(|(one, _), (next, _)| one.subject.tenant == next.subject.tenant) {
+            tenants.extend(run.first().map(|(key, _)| &key.subject.tenant));
+        }
+        Delta {
+            tenants: tenants.into_iter().cloned().collect(),
+            cells,
+            ..self.rest
+        }
     }
 }
 
