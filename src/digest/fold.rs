@@ -25,49 +25,64 @@ impl Digest {
                 self.state_changed |= self.sources.reported(now, filed, batch.arrival, reporter, &tenant);
             }
         }
-        for (key, _) in &batch.cells {
-            let tenant = &key.subject.tenant;
-            self.state_changed |= (self.counting).heard(&self.settings, tenant, key.via, filed, batch.log_id);
+        for (of, _) in runs(batch) {
+            self.state_changed |=
+                (self.counting).heard(&self.settings, &of.subject.tenant, of.via, filed, batch.log_id);
         }
         let (mut late, mut folded) = (0_u64, 0_u64);
-        for (key, count) in &batch.cells {
-            if !(self.counting).counts(&self.settings, &key.subject.tenant, key.via, filed, batch.log_id) {
+        for (of, run) in runs(batch) {
+            if !(self.counting).counts(&self.settings, &of.subject.tenant, of.via, filed, batch.log_id) {
                 continue;
             }
-            let (tenant, mut is_folded) = self.file(&key.subject.tenant, filed);
-            if let Some(slot) = slot.filter(|_| key.live) {
-                is_folded |= self.slide(slot, &tenant, key, count);
+            let (tenant, is_strange) = self.file(&of.subject.tenant, filed);
+            let mut others_failed = false;
+            for (key, count) in run {
+                let failed = tally::family(key.code).map(|_| Cell::new(key.code, &key.subject.gateway, count));
+                let mut is_folded = is_strange;
+                if let Some(slot) = slot.filter(|_| key.live) {
+                    match &failed {
+                        Some(cell) => {
+                            let is_other = self.slide(slot, &tenant, &key.subject.endpoint, cell);
+                            others_failed |= is_other;
+                            is_folded |= is_other;
+                        }
+                        None => self.sliding.deliver(slot, &tenant, count.count),
+                    }
+                }
+                let window = window_by(key.window, batch.arrival);
+                if self.takes(batch, &key.subject.tenant, window) {
+                    let counted = match failed {
+                        None => Counted::Delivered(count.count),
+                        Some(cell) => Counted::Failed(&key.subject.endpoint, cell),
+                    };
+                    is_folded |= self.windows.add(batch, window, &tenant, counted);
+                } else {
+                    late = late.saturating_add(count.count);
+                }
+                if is_folded {
+                    folded = folded.saturating_add(count.count);
+                }
             }
-            let window = window_by(key.window, batch.arrival);
-            if self.takes(batch, &key.subject.tenant, window) {
-                let counted = match tally::family(key.code) {
-                    None => Counted::Delivered(count.count),
-                    Some(_) => Counted::Failed(&key.subject.endpoint, Cell::new(key.code, &key.subject.gateway, count)),
-                };
-                is_folded |= self.windows.add(batch, window, &tenant, counted);
-            } else {
-                late = late.saturating_add(count.count);
-            }
-            if is_folded {
-                folded = folded.saturating_add(count.count);
+            if others_failed {
+                self.raise(&tenant, &tally::other());
             }
         }
         (late, folded)
     }
 
-    /// Counts a cell in the sliding window; `true` when its endpoint was one too many.
-    fn slide(&mut self, slot: Slot, tenant: &TenantName, key: &CellKey, count: &CellCount) -> bool {
-        if tally::family(key.code).is_none() {
-            self.sliding.deliver(slot, tenant, count.count);
-            return false;
+    /// Counts a failure in the sliding window; `true` when its endpoint was one too many. Those are all held against one
+    /// budget, once.
+    fn slide(&mut self, slot: Slot, tenant: &TenantName, endpoint: &Arc<str>, cell: &Cell) -> bool {
+        let is_other = self.sliding.fail(slot, tenant, endpoint, cell);
+        if !is_other {
+            self.raise(tenant, endpoint);
         }
-        let endpoint = &key.subject.endpoint;
-        let cell = Cell::new(key.code, &key.subject.gateway, count);
-        let folds = self.sliding.fail(slot, tenant, endpoint, &cell);
-        let filed = if folds { &Arc::from(tally::OTHER) } else { endpoint };
+        is_other
+    }
+
+    fn raise(&mut self, tenant: &TenantName, endpoint: &Arc<str>) {
         let standing = Standing::of(&self.sliding, self.remote.as_ref());
-        self.state_changed |= self.budgets.raise(&self.settings, tenant, filed, &standing);
-        folds
+        self.state_changed |= self.budgets.raise(&self.settings, tenant, endpoint, &standing);
     }
 
     /// Whether an aligned window takes events of this batch.
@@ -89,6 +104,15 @@ impl Digest {
         let is_folded = name != *tenant;
         (name, is_folded)
     }
+}
+
+/// Cells of one tenant that came one way and follow each other, with the key of the first: what depends on these two is
+/// looked up once, however many endpoints there are.
+pub(super) fn runs(batch: &Batch) -> impl Iterator<Item = (&CellKey, &[(CellKey, CellCount)])> {
+    let is_same = |one: &CellKey, next: &CellKey| one.via == next.via && one.subject.tenant == next.subject.tenant;
+    (batch.cells)
+        .chunk_by(move |(one, _), (next, _)| is_same(one, next))
+        .filter_map(|run| Some((&run.first()?.0, run)))
 }
 
 /// The aligned window that a cell says, within what ingest can mean: no event is filed further ahead

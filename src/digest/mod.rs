@@ -190,13 +190,17 @@ impl Digest {
         self.counts.late = self.counts.late.saturating_add(late);
         self.counts.folded = self.counts.folded.saturating_add(folded);
         self.counts.rejected = self.counts.rejected.saturating_add(batch.rejected);
-        for (key, count) in &batch.cells {
-            let tenant = &key.subject.tenant;
-            if (self.counting).counts(&self.settings, tenant, key.via, filed, batch.log_id) {
-                self.counts
-                    .add(&self.settings, &self.adhoc, tenant, key.code, count.count);
-            } else {
-                self.counting.add_not_counted(tenant, key.via, count.count);
+        for (of, run) in fold::runs(batch) {
+            let tenant = &of.subject.tenant;
+            let counts = (self.counting).counts(&self.settings, tenant, of.via, filed, batch.log_id);
+            for run in run.chunk_by(|(one, _), (next, _)| one.code == next.code) {
+                let count = run.iter().fold(0, |sum: u64, (_, cell)| sum.saturating_add(cell.count));
+                match run.first() {
+                    Some((key, _)) if counts => {
+                        self.counts.add(&self.settings, &self.adhoc, tenant, key.code, count);
+                    }
+                    _ => self.counting.add_not_counted(tenant, of.via, count),
+                }
             }
         }
     }

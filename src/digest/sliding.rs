@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer};
 use super::body::SlotBody;
 use super::filing::{Filing, SLOT_MILLIS, Slot};
 use super::rows::{Counted, Rows};
-use super::tally::{Cell, GATEWAYS_MAX, OTHER, Tally, families, is_beyond, rows_of, sort_rows};
+use super::tally::{Cell, GATEWAYS_MAX, Tally, families, is_beyond, other, rows_of, sort_rows};
 use super::view::{Dropped, Row, WindowHead, WindowKind, WindowView};
 use crate::ingest::delta::Sample;
 use crate::words::{Code, Now, TenantName, Wall};
@@ -243,7 +243,7 @@ impl Tenant {
 
     fn fail(&mut self, slot: Slot, endpoint: &Arc<str>, cell: &Cell) -> bool {
         let folds = is_beyond(&self.endpoints, endpoint);
-        let endpoint = if folds { Arc::from(OTHER) } else { Arc::clone(endpoint) };
+        let endpoint = if folds { other() } else { Arc::clone(endpoint) };
         self.failures = self.failures.saturating_add(cell.count);
         let counted = self.endpoints.entry(endpoint).or_default();
         counted.failures = counted.failures.saturating_add(cell.count);

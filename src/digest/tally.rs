@@ -3,7 +3,7 @@
 use std::borrow::Borrow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ impl Tally {
     /// Adds failures; `true` when the endpoint was one too many and they went to [`OTHER`].
     pub fn add(&mut self, endpoint: &Arc<str>, cell: Cell) -> bool {
         let folds = is_beyond(&self.endpoints, endpoint);
-        let endpoint = if folds { Arc::from(OTHER) } else { Arc::clone(endpoint) };
+        let endpoint = if folds { other() } else { Arc::clone(endpoint) };
         let cells = self.endpoints.entry(endpoint).or_default();
         match cells.iter_mut().find(|known| known.code == cell.code) {
             Some(known) => known.merge(cell),
@@ -129,10 +129,17 @@ impl Cell {
 
 /// Whether one more endpoint would be one too many.
 pub(super) fn is_beyond<T>(endpoints: &FxHashMap<Arc<str>, T>, endpoint: &str) -> bool {
+    // With one more than that, [`OTHER`] is there.
     endpoints.len() >= ENDPOINTS_MAX
         && endpoint != OTHER
         && !endpoints.contains_key(endpoint)
-        && endpoints.len() - usize::from(endpoints.contains_key(OTHER)) >= ENDPOINTS_MAX
+        && (endpoints.len() > ENDPOINTS_MAX || !endpoints.contains_key(OTHER))
+}
+
+/// [`OTHER`] as a key: one text for all.
+pub(super) fn other() -> Arc<str> {
+    static NAME: LazyLock<Arc<str>> = LazyLock::new(|| OTHER.into());
+    Arc::clone(&NAME)
 }
 
 /// The family of a failure; `None` for a delivery that succeeded.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use rustc_hash::FxBuildHasher;
 
-use super::delta::{CellCount, CellKey, Sample};
+use super::delta::{CellCount, CellKey, Sample, Subject};
 use super::event::Event;
 use super::scan::Text;
 use super::subjects::Subjects;
-use crate::words::{Code, Family, Outcome, Wall, redact};
+use crate::words::{Code, Family, Outcome, Via, Wall, redact};
 
 /// Cells of one delta; at this number the reader waits for the writer.
 pub const CELLS_MAX: usize = 65_536;
@@ -31,6 +31,7 @@ const NO_CELL: u32 = u32::MAX;
 #[derive(Debug, Default)]
 pub(super) struct Cells {
     cells: Vec<Cell>,
+    /// Of subjects that are counted in several cells of the delta; most are in one, which `lasts` tells.
     by_spot: HashMap<Spot, u32, FxBuildHasher>,
     /// By subject.
     lasts: Vec<Last>,
@@ -134,44 +135,20 @@ impl Cells {
         }
     }
 
-    /// All that was counted, redacted; empty afterwards.
-    pub fn take(&mut self, subjects: &Subjects) -> Vec<(CellKey, CellCount)> {
-        let texts = &self.texts;
-        let mut errors = Errors::default();
-        let taken = self
-            .cells
-            .drain(..)
-            .filter_map(|cell| {
-                let key = CellKey {
-                    subject: Arc::clone(subjects.get(cell.spot.subject)?),
-                    code: cell.spot.code,
-                    window: cell.spot.window,
-                    live: cell.spot.live,
-                    via: subjects.via(),
-                };
-                let count = CellCount {
-                    count: cell.count,
-                    max_attempt: cell.max_attempt,
-                    first: cell.first,
-                    last: cell.last,
-                    sample: match cell.sample {
-                        CellSample::Kept(sample) => Some(sample.redacted(texts, &mut errors)),
-                        CellSample::Unwanted | CellSample::Wanted(_) => None,
-                    },
-                };
-                Some((key, count))
-            })
-            .collect();
-        self.by_spot.clear();
-        self.texts.clear();
-        if self.cells.capacity() > CELLS_KEPT {
-            self.cells = Vec::new();
+    /// All that was counted; empty afterwards, with room for about as much again.
+    pub fn take(&mut self, subjects: &Subjects) -> RawCells {
+        let room = Vec::with_capacity(self.cells.len().min(CELLS_KEPT));
+        let texts_room = String::with_capacity(self.texts.len().min(SAMPLES_BYTES_KEPT));
+        if self.by_spot.capacity() > CELLS_KEPT {
             self.by_spot = HashMap::default();
         }
-        if self.texts.capacity() > SAMPLES_BYTES_KEPT {
-            self.texts = String::new();
+        self.by_spot.clear();
+        RawCells {
+            cells: std::mem::replace(&mut self.cells, room),
+            texts: std::mem::replace(&mut self.texts, texts_room),
+            subjects: subjects.all(),
+            via: subjects.via(),
         }
-        taken
     }
 
     /// Forgets which subject counted where: their indexes mean others now.
@@ -191,8 +168,9 @@ impl Cells {
             self.lasts.resize(subject + 1, unknown);
         }
         let last = &mut self.lasts[subject];
-        last.cell = *self.by_spot.entry(spot).or_insert_with(|| {
-            self.cells.push(Cell {
+        let cells = &mut self.cells;
+        let push = |cells: &mut Vec<Cell>| {
+            cells.push(Cell {
                 spot,
                 count: 0,
                 max_attempt: 0,
@@ -203,9 +181,57 @@ impl Cells {
                     _ => CellSample::Unwanted,
                 },
             });
-            u32::try_from(self.cells.len() - 1).unwrap_or(NO_CELL)
-        });
+            u32::try_from(cells.len() - 1).unwrap_or(NO_CELL)
+        };
+        // The subject's last cell is its first of this delta, or of an earlier delta.
+        let other = cells.get(last.cell as usize).map(|cell| cell.spot);
+        last.cell = match other.filter(|other| other.subject == spot.subject) {
+            None => push(cells),
+            Some(other) => {
+                self.by_spot.entry(other).or_insert(last.cell);
+                *self.by_spot.entry(spot).or_insert_with(|| push(cells))
+            }
+        };
         last.cell as usize
+    }
+}
+
+/// Cells as they were counted: to be put together by whoever took them, while the connection counts on.
+#[derive(Debug)]
+pub(super) struct RawCells {
+    cells: Vec<Cell>,
+    texts: String,
+    subjects: Arc<Vec<Arc<Subject>>>,
+    via: Via,
+}
+
+impl RawCells {
+    /// Named and redacted.
+    pub fn named(self) -> Vec<(CellKey, CellCount)> {
+        let mut errors = Errors::default();
+        let named = |cell: &Cell| {
+            let key = CellKey {
+                subject: Arc::clone(self.subjects.get(cell.spot.subject as usize)?),
+                code: cell.spot.code,
+                window: cell.spot.window,
+                live: cell.spot.live,
+                via: self.via,
+            };
+            let count = CellCount {
+                count: cell.count,
+                max_attempt: cell.max_attempt,
+                first: cell.first,
+                last: cell.last,
+                sample: match cell.sample {
+                    CellSample::Kept(sample) => Some(sample.redacted(&self.texts, &mut errors)),
+                    CellSample::Unwanted | CellSample::Wanted(_) => None,
+                },
+            };
+            Some((key, count))
+        };
+        let mut cells = Vec::with_capacity(self.cells.len());
+        cells.extend(self.cells.iter().filter_map(named));
+        cells
     }
 }
 

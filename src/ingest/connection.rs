@@ -373,8 +373,9 @@ struct Buffer {
 }
 
 impl Buffer {
-    /// Four lines of the greatest length; what one `read` brings at most.
-    const BYTES: usize = 64 << 10;
+    /// What one `read` brings at most: all that Linux holds of a sender that writes ten lines at a time. A sender that had to
+    /// wait is woken when three quarters are taken; with less room it would wait until the next `read`, behind the fold.
+    const BYTES: usize = 128 << 10;
 
     fn new() -> Buffer {
         Buffer {

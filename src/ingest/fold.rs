@@ -8,12 +8,13 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::cells::Cells;
 pub use super::cells::{CELLS_MAX, SAMPLES_BYTES_MAX};
+use super::cells::{Cells, RawCells};
 use super::delta::{CellCount, CellKey, Lag};
 use super::event::Event;
 use super::scan::{self, Fields, NotJson, Value};
 use super::sequence::{Place, Sequence};
+use super::shape::Shape;
 use super::skew::Skew;
 pub use super::subjects::FoldSettings;
 use super::subjects::Subjects;
@@ -40,6 +41,7 @@ pub enum Mode {
 #[derive(Debug)]
 pub struct Folder {
     sequence: Option<Sequence>,
+    shape: Shape,
     skew: Skew,
     subjects: Subjects,
     cells: Cells,
@@ -91,6 +93,14 @@ pub struct Delta {
     pub lag: Option<Lag>,
 }
 
+/// A [`Delta`] whose cells are not put together yet.
+#[derive(Debug)]
+pub struct RawDelta {
+    cells: RawCells,
+    /// All but cells and tenants.
+    rest: Delta,
+}
+
 /// Lines by what became of them: `received` is the sum of `accepted`, `duplicate` and all `rejected`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -126,6 +136,7 @@ impl Folder {
                 Mode::Plain => None,
                 Mode::Acknowledged { last_seq } => Some(Sequence::new(last_seq)),
             },
+            shape: Shape::default(),
             skew: Skew::new(skew_from_hello),
             subjects: Subjects::new(settings),
             cells: Cells::default(),
@@ -178,23 +189,25 @@ impl Folder {
 
     /// What was folded since the last time; `None` when no line arrived.
     pub fn take(&mut self) -> Option<Delta> {
+        self.take_raw().map(RawDelta::finished)
+    }
+
+    /// The same, to be finished where no lines wait for it.
+    pub fn take_raw(&mut self) -> Option<RawDelta> {
         let arrival = self.arrival.take()?;
         let cells = self.cells.take(&self.subjects);
         let lag = self.lag();
         if self.subjects.trim() {
             self.cells.subjects_changed();
         }
-        let mut tenants: BTreeSet<&TenantName> = BTreeSet::new();
-        for (key, _) in &cells {
-            tenants.insert(&key.subject.tenant);
-        }
-        Some(Delta {
-            arrival,
-            tenants: tenants.into_iter().cloned().collect(),
+        Some(RawDelta {
             cells,
-            tally: std::mem::take(&mut self.tally),
-            last_seq: self.sequence.map(|sequence| sequence.last()),
-            lag,
+            rest: Delta {
+                tally: std::mem::take(&mut self.tally),
+                last_seq: self.sequence.map(|sequence| sequence.last()),
+                lag,
+                ..Delta::empty(arrival)
+            },
         })
     }
 
@@ -239,15 +252,15 @@ impl Folder {
     /// The order of the rules: its length, UTF-8, JSON, its place in the sequence, its fields. So a repeat is a
     /// repeat whatever else it says, and a refused line with a readable `seq` advances the sequence.
     fn fold(&mut self, line: Line<'_>, now: Now) -> Fate {
-        let fields = match line {
+        let mut fields = Fields::default();
+        let scanned = match line {
             Line::TooLong => Err(Reject::TooLong),
             Line::NotUtf8 => Err(Reject::NotUtf8),
-            Line::Text(text) => scan::scan(text).map_err(|NotJson| Reject::NotJson),
+            Line::Text(text) => scan::scan_like(text, &mut self.shape, &mut fields).map_err(|NotJson| Reject::NotJson),
         };
-        let fields = match fields {
-            Ok(fields) => fields,
-            Err(reason) => return Fate::Refused(None, reason),
-        };
+        if let Err(reason) = scanned {
+            return Fate::Refused(None, reason);
+        }
         let seq = match fields.seq {
             Value::Unsigned(seq) => Some(seq),
             _ => None,
@@ -292,6 +305,27 @@ impl Folder {
             millis: said.map_or(least, |said| said.min(least)),
             said: said.is_some(),
         })
+    }
+}
+
+impl RawDelta {
+    /// Lines that were counted.
+    pub fn accepted(&self) -> u64 {
+        self.rest.tally.accepted
+    }
+
+    pub fn finished(self) -> Delta {
+        let cells = self.cells.named();
+        let mut tenants: BTreeSet<&TenantName> = BTreeSet::new();
+        // Cells of one tenant often follow each other, and share its name.
+        for run in cells.chunk_by(|(one, _), (next, _)| one.subject.tenant == next.subject.tenant) {
+            tenants.extend(run.first().map(|(key, _)| &key.subject.tenant));
+        }
+        Delta {
+            tenants: tenants.into_iter().cloned().collect(),
+            cells,
+            ..self.rest
+        }
     }
 }
 

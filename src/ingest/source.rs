@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::delta::{Mark, Reporter};
-use super::fold::{Delta, Folder, Read, Rejection};
+use super::fold::{Delta, Folder, RawDelta, Read, Rejection};
 use super::output::Output;
 use super::registry::Pair;
 use crate::words::{Now, Reject, TenantName};
@@ -174,7 +174,7 @@ impl Source {
     pub(super) fn take(&self) -> Option<(Option<Delta>, Vec<Mark>)> {
         let mut inner = self.lock();
         inner.listed = false;
-        let delta = inner.folder.take();
+        let delta = inner.folder.take_raw();
         let marks = std::mem::take(&mut inner.marks);
         let taken = delta.is_some() || !marks.is_empty();
         if taken {
@@ -182,11 +182,12 @@ impl Source {
             inner.ever_taken = true;
         }
         if let Some(delta) = &delta {
-            inner.accepted += delta.tally.accepted;
+            inner.accepted += delta.accepted();
         }
         drop(inner);
         self.changed.notify_all();
-        taken.then_some((delta, marks))
+        // Its cells are put together while the sender counts on.
+        taken.then(|| (delta.map(RawDelta::finished), marks))
     }
 
     /// Folds one line of this process (`None`: none), and keeps `marks` with it. A line that is refused leaves no marks,

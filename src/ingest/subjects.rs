@@ -44,9 +44,13 @@ pub(super) struct Subjects {
     /// By the hash of the raw names.
     aliases: HashMap<u64, Alias, BuildHasherDefault<AsHashed>>,
     aliases_bytes: usize,
-    subjects: Vec<Arc<Subject>>,
+    /// Shared with deltas that were taken and are not yet put together.
+    subjects: Arc<Vec<Arc<Subject>>>,
     subjects_bytes: usize,
     by_subject: HashMap<Arc<Subject>, u32, FxBuildHasher>,
+    /// One text each, however many subjects name it: equal names are told by their address.
+    tenants: BTreeSet<TenantName>,
+    gateways: BTreeSet<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -64,9 +68,11 @@ impl Subjects {
             settings,
             aliases: HashMap::default(),
             aliases_bytes: 0,
-            subjects: Vec::new(),
+            subjects: Arc::default(),
             subjects_bytes: 0,
             by_subject: HashMap::default(),
+            tenants: BTreeSet::new(),
+            gateways: BTreeSet::new(),
         }
     }
 
@@ -90,6 +96,11 @@ impl Subjects {
         self.subjects.get(index as usize)
     }
 
+    /// All of them by index, as they are now.
+    pub fn all(&self) -> Arc<Vec<Arc<Subject>>> {
+        Arc::clone(&self.subjects)
+    }
+
     /// Between deltas: forgets everything when it has become too much, and says so.
     pub fn trim(&mut self) -> bool {
         let too_much = self.subjects.len() > SUBJECTS_MAX || self.subjects_bytes > SUBJECTS_BYTES_MAX;
@@ -101,14 +112,15 @@ impl Subjects {
 
     #[cold]
     fn learn(&mut self, hash: u64, tenant: &str, endpoint: &str, gateway: &str) -> Result<u32, Reject> {
-        let subject = Arc::new(self.judge(tenant, endpoint, gateway)?);
+        let subject = self.judge(tenant, endpoint, gateway)?;
         let index = match self.by_subject.get(&subject) {
             Some(index) => *index,
             None => {
+                let subject = Arc::new(self.interned(subject));
                 // Bounded by SUBJECTS_MAX and the cells of one delta, far below 2^32.
                 let index = u32::try_from(self.subjects.len()).unwrap_or(u32::MAX);
                 self.subjects_bytes += subject.tenant.as_str().len() + subject.endpoint.len() + subject.gateway.len();
-                self.subjects.push(Arc::clone(&subject));
+                Arc::make_mut(&mut self.subjects).push(Arc::clone(&subject));
                 self.by_subject.insert(subject, index);
                 index
             }
@@ -132,6 +144,26 @@ impl Subjects {
         );
         self.aliases_bytes -= replaced.map_or(0, |alias| alias.raw.len());
         Ok(index)
+    }
+
+    /// With the texts of those that were there before.
+    fn interned(&mut self, subject: Subject) -> Subject {
+        let Subject {
+            tenant,
+            endpoint,
+            gateway,
+        } = subject;
+        if !self.tenants.contains(&tenant) {
+            self.tenants.insert(tenant.clone());
+        }
+        if !self.gateways.contains(&gateway) {
+            self.gateways.insert(gateway.clone());
+        }
+        Subject {
+            tenant: self.tenants.get(&tenant).cloned().unwrap_or(tenant),
+            endpoint,
+            gateway: self.gateways.get(&gateway).cloned().unwrap_or(gateway),
+        }
     }
 
     fn judge(&self, tenant: &str, endpoint: &str, gateway: &str) -> Result<Subject, Reject> {

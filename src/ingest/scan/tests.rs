@@ -116,10 +116,16 @@ fn shown(value: Value<'_>) -> String {
     }
 }
 
-/// Compares one line with the reference; whether it was accepted.
+/// Compares one line with the reference, as the first of its sender; whether it was accepted.
 fn check(line: &str) -> bool {
+    check_like(line, &mut Shape::default())
+}
+
+/// The same, of a sender whose lines had that shape.
+fn check_like(line: &str, shape: &mut Shape) -> bool {
     let expected = serde_json::from_str::<Map<String, Json>>(line).ok();
-    let scanned = scan(line).ok();
+    let mut fields = Fields::default();
+    let scanned = scan_like(line, shape, &mut fields).ok().map(|()| fields);
     assert_eq!(scanned.is_some(), expected.is_some(), "accepted? {line:?}");
     let (Some(fields), Some(object)) = (scanned, expected) else {
         return false;
@@ -150,9 +156,15 @@ fn it_agrees_with_serde_json_on_mutated_lines() {
     println!("seed {SEED:#x}");
     let mut dice = Dice::new(SEED);
     let (mut accepted, mut refused, mut not_utf8) = (0, 0, 0);
+    // Of one sender whose lines were anything: what it learned must not change what is seen.
+    let mut shape = Shape::default();
     for _ in 0..LINES_MUTATED {
         match String::from_utf8(mutate(&mut dice)) {
-            Ok(line) if check(&line) => accepted += 1,
+            Ok(line) if check(&line) => {
+                assert!(check_like(&line, &mut shape));
+                accepted += 1;
+            }
+            Ok(line) if check_like(&line, &mut shape) => panic!("accepted of this sender alone: {line:?}"),
             Ok(_) => refused += 1,
             Err(_) => not_utf8 += 1,
         }
@@ -167,12 +179,58 @@ fn it_agrees_with_serde_json_on_mutated_lines() {
 #[test]
 fn it_agrees_with_serde_json_on_every_prefix_and_every_single_shard() {
     for line in LINES {
-        assert!(check(line), "{line}");
+        let mut shape = Shape::default();
+        assert!(check_like(line, &mut shape), "{line}");
         for at in (0..=line.len()).filter(|at| line.is_char_boundary(*at)) {
             check(&line[..at]);
+            check_like(&line[..at], &mut shape.clone());
             for shard in SHARDS {
-                check(&format!("{}{shard}{}", &line[..at], &line[at..]));
+                let line = format!("{}{shard}{}", &line[..at], &line[at..]);
+                check(&line);
+                // After its whole self: all but what the shard broke is known.
+                check_like(&line, &mut shape.clone());
             }
+        }
+    }
+}
+
+#[test]
+fn a_sender_with_more_fields_than_are_remembered_is_read_all_the_same() {
+    let mut shape = Shape::default();
+    for round in 0..3 {
+        for count in [0, 1, 19, 20, 21, 60] {
+            let extra: String = (0..count).map(|n| format!(r#""x{n}":{round},"#)).collect();
+            let long = "y".repeat(40);
+            assert!(check_like(
+                &format!(r#"{{{extra}"tenant":"t","{long}":1,"seq": {count} ,"status":5{round}3}}"#),
+                &mut shape
+            ));
+        }
+    }
+}
+
+#[test]
+fn what_led_to_one_kind_of_value_leads_to_any() {
+    let values = [
+        "1",
+        "-1",
+        "\"a\"",
+        "\"\\u0041\"",
+        "null",
+        "true",
+        "1.5",
+        "[1]",
+        "{}",
+        " 7",
+        "x",
+        "",
+        "}",
+    ];
+    let mut shape = Shape::default();
+    for first in values {
+        for second in values {
+            check_like(&format!(r#"{{"seq":{first},"error":{second}}}"#), &mut shape);
+            check_like(&format!(r#"{{"seq":{second}}}"#), &mut shape);
         }
     }
 }
