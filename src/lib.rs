@@ -12,8 +12,8 @@
 //! counts), `digest` (counts into windows and rows), `probe` (asking), `link` (a standing connection to each
 //! gateway) and `log_tail` (its log file), `readiness` (findings into a verdict), `history` (what it was over time), `store`
 //! (what is durable), `engine` (the decider), `daemon` (the doer), `http`, `install` (readyd's own files on a host) and
-//! `cli`. `sealed`: bytes with a sum over them. Shared seams to the system: `clock`, `account`, `descriptors`, `unix_socket`,
-//! `fingerprint`.
+//! `cli`. `sealed`: bytes with a sum over them. Shared seams to the system: `clock`, `account`, `descriptors`, `memory`,
+//! `unix_socket`, `fingerprint`.
 
 pub mod account;
 pub mod cli;
@@ -32,6 +32,7 @@ pub mod ingest;
 pub mod install;
 pub mod link;
 pub mod log_tail;
+pub mod memory;
 pub mod probe;
 pub mod readiness;
 pub mod sealed;

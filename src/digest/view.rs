@@ -82,6 +82,24 @@ pub struct DigestView {
     pub sources: BTreeMap<TenantName, SourceView>,
 }
 
+impl DigestView {
+    /// Of all windows that are held, made or not.
+    pub fn rows_held(&self) -> usize {
+        self.windows().map(|window| window.rows.count()).sum()
+    }
+
+    /// Makes them now, so that who looks at them later does not wait.
+    pub fn make_rows(&self) {
+        self.windows().for_each(|window| {
+            let _made = window.rows.len();
+        });
+    }
+
+    fn windows(&self) -> impl Iterator<Item = &WindowView> {
+        self.aligned.values().chain([&self.sliding]).map(|window| &**window)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct RemoteView {
     /// Its rows; their `node` is set.

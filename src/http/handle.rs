@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,9 @@ pub(super) struct Last(Cell<bool>);
 
 /// Path and query of a request: 414 beyond. Longer ones than actix reads (64 KiB) are its 400.
 const TARGET_BYTES_MAX: usize = 8 * 1024;
+
+/// More rows are made and written elsewhere: load balancers would wait behind them.
+const ROWS_AT_ONCE: usize = 2_000;
 
 type Pairs = Vec<(String, String)>;
 
@@ -196,6 +200,11 @@ async fn ready(
 
 /// What a page shows beside the snapshot.
 async fn seen(site: &Data<Site>, pairs: &Pairs) -> Seen {
+    let digest = Arc::clone(&site.parts.board.read().snapshot.digest);
+    if digest.rows_held() > ROWS_AT_ONCE {
+        // Where that cannot be done, they are made as the page is.
+        let _ = blocking(move || Ok(digest.make_rows())).await;
+    }
     let now = clock::now();
     Seen {
         now,
@@ -214,13 +223,19 @@ async fn webhook_digest(site: &Data<Site>, pairs: &Pairs) -> Reply {
         }
     };
     let now = clock::now();
-    let missing = {
-        let published = site.parts.board.read();
-        let snapshot = &published.snapshot;
-        match answer(&snapshot.digest, &query, &snapshot.node, now) {
-            Ok(answer) => return Reply::json(body::json(&answer)),
-            Err(missing) => missing,
-        }
+    let snapshot = Arc::clone(&site.parts.board.read().snapshot);
+    let is_long = snapshot.digest.rows_held() > ROWS_AT_ONCE;
+    let of_held = {
+        let query = query.clone();
+        move || answer(&snapshot.digest, &query, &snapshot.node, now).map(|answer| Reply::json(body::json(&answer)))
+    };
+    let held = match is_long {
+        true => blocking(move || Ok(of_held())).await,
+        false => Ok(of_held()),
+    };
+    let missing = match held {
+        Ok(Ok(reply)) | Err(reply) => return reply,
+        Ok(Err(missing)) => missing,
     };
     let shown = |window| {
         let published = site.parts.board.read();

@@ -11,7 +11,7 @@ use crate::watch::{Rest, Sample};
 const RSS_GROWTH_MAX: f64 = 1.05;
 const RSS_SLACK_MIB: f64 = 4.0;
 /// Where the first third is too short to fill the sliding window and a closed one: they still fill in the second.
-const RSS_GROWTH_MAX_WHILE_FILLING: f64 = 1.5;
+const RSS_GROWTH_MAX_WHILE_FILLING: f64 = 1.25;
 const WARM_AFTER_SECONDS: usize = 600;
 /// Connections come and go while they are counted, and who leaves a stream without a word is noticed within 15 s.
 const DESCRIPTOR_SLACK: f64 = 12.0;
