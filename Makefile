@@ -4,10 +4,11 @@ CARGO ?= cargo
 export CARGO_INCREMENTAL ?= 0
 # Specs wait more than they work: one that watches for ten minutes is not to hold up the others.
 export RUST_TEST_THREADS ?= 3
+SOAK_MINUTES ?= 30
 FUZZ_SECONDS ?= 3600
 FUZZ_CI_SECONDS ?= 60
 
-.PHONY: help run test lint specs peers bench deb tools peer-tools fmt clean-peers simulate fuzz fuzz-ci
+.PHONY: help run test lint specs peers faults soak bench deb tools peer-tools fmt clean-peers simulate fuzz fuzz-ci
 
 help:
 	@echo "make run     build readyd, serve with the embedded default, print what to try"
@@ -15,6 +16,8 @@ help:
 	@echo "make lint    rustfmt, clippy -D warnings, cargo deny"
 	@echo "make specs   the specs that need nothing but this repository"
 	@echo "make peers   the specs with real peers: OpenClaw, Prometheus, HAProxy"
+	@echo "make faults  the fault matrix with all its rounds: tried and survived (FAULT=kill: rows by name)"
+	@echo "make soak    half an hour of load and trouble, and a verdict (SOAK_MINUTES)"
 	@echo "make bench   one table of ratios beside real peers (BENCH=ready,ingest: parts of it; BENCH_ROUNDS=5)"
 	@echo "make deb     a Debian package, in target/debian"
 	@echo "make simulate SEED=7        tell one history of the decider step by step"
@@ -39,6 +42,12 @@ specs:
 
 peers: tools
 	$(CARGO) test --locked --test peers
+
+faults: tools
+	FAULTS=full $(CARGO) test --locked --test faults -- --test-threads 1 $(FAULT)
+
+soak:
+	SOAK_MINUTES=$(SOAK_MINUTES) $(CARGO) test --locked --release --test soak -- --nocapture
 
 bench:
 	scripts/tools.sh bench

@@ -12,13 +12,15 @@
 //! counts), `digest` (counts into windows and rows), `probe` (asking), `link` (a standing connection to each
 //! gateway) and `log_tail` (its log file), `readiness` (findings into a verdict), `history` (what it was over time), `store`
 //! (what is durable), `engine` (the decider), `daemon` (the doer), `http`, `install` (readyd's own files on a host) and
-//! `cli`. Shared seams to the system: `clock`, `account`, `unix_socket`, `fingerprint`.
+//! `cli`. `sealed`: bytes with a sum over them. Shared seams to the system: `clock`, `account`, `descriptors`, `unix_socket`,
+//! `fingerprint`.
 
 pub mod account;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod descriptors;
 #[cfg(test)]
 mod dice;
 pub mod digest;
@@ -32,6 +34,7 @@ pub mod link;
 pub mod log_tail;
 pub mod probe;
 pub mod readiness;
+pub mod sealed;
 pub mod store;
 pub mod unix_socket;
 pub mod words;

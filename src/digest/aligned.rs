@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::body::{self, WindowBody};
 use super::rollup;
+use super::rows::{self, Rows};
 use super::tally::{Cell, Tally};
 use super::view::{Dropped, WindowHead, WindowKind, WindowView};
 use crate::ingest::delta::Batch;
@@ -66,7 +67,8 @@ struct Window {
 /// One tenant's part of a window.
 #[derive(Clone, Debug, Default)]
 struct Part {
-    tally: Tally,
+    /// Shared with the windows that are shown: it is copied when it changes.
+    tally: Arc<Tally>,
     revision: u32,
     /// The last batch that was counted as a revision.
     revised_by: Option<i64>,
@@ -100,10 +102,11 @@ impl Windows {
         }
         match counted {
             Counted::Delivered(count) => {
-                part.tally.delivered = part.tally.delivered.saturating_add(count);
+                let tally = Arc::make_mut(&mut part.tally);
+                tally.delivered = tally.delivered.saturating_add(count);
                 false
             }
-            Counted::Failed(endpoint, cell) => part.tally.add(endpoint, cell),
+            Counted::Failed(endpoint, cell) => Arc::make_mut(&mut part.tally).add(endpoint, cell),
         }
     }
 
@@ -270,8 +273,7 @@ impl Part {
         body::write(&WindowBody {
             is_final,
             revision: self.revision,
-            // Cells are cloned once per checkpoint: their texts are shared.
-            tally: self.tally.clone(),
+            tally: Arc::clone(&self.tally),
         })
     }
 }
@@ -290,16 +292,14 @@ pub fn window_view(start: i64, bodies: &[(TenantName, Vec<u8>)]) -> WindowView {
 }
 
 fn render(start: i64, window: &Window, dropped: Dropped) -> WindowView {
-    let cells = window.parts.values().map(|part| part.tally.cells().count());
-    let mut rows = Vec::with_capacity(cells.sum());
+    let mut counted = Vec::with_capacity(window.parts.len());
     let mut delivered = BTreeMap::new();
     for (tenant, part) in &window.parts {
-        part.tally.rows(tenant, &mut rows);
+        counted.push((tenant.clone(), rows::Counted::Aligned(Arc::clone(&part.tally))));
         if part.tally.delivered > 0 {
             delivered.insert(tenant.clone(), part.tally.delivered);
         }
     }
-    super::tally::sort_rows(&mut rows);
     let start = Wall::from_millis(start.saturating_mul(1000));
     WindowView {
         head: WindowHead {
@@ -312,7 +312,7 @@ fn render(start: i64, window: &Window, dropped: Dropped) -> WindowView {
                 .values()
                 .fold(0, |sum, part| sum.saturating_add(part.revision)),
         },
-        rows,
+        rows: Rows::of(counted),
         delivered,
         dropped,
     }

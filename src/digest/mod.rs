@@ -24,6 +24,7 @@ mod judge;
 mod remote;
 mod restore;
 mod rollup;
+mod rows;
 mod settings;
 mod skews;
 mod sliding;
@@ -67,8 +68,8 @@ use view::{DigestView, Dropped, WindowView};
 
 /// A longer pause between two rolls was a sleep.
 const RESUME_AFTER: Duration = Duration::from_secs(10);
-/// Rows are rendered at most this often; few of them with every snapshot, so that a reason and its row
-/// show together.
+/// Windows are shown anew at most this often, since what changes after it is copied; small ones with every snapshot, so
+/// that a reason and its row show together.
 const RENDER_EVERY: Duration = Duration::from_secs(1);
 const RENDER_SOON_ROWS_MAX: usize = 2_000;
 const WINDOWS_KEPT_SECONDS: i64 = 7 * 24 * 3600;
@@ -107,7 +108,7 @@ pub struct Digest {
     shown: Shown,
 }
 
-/// What was rendered last, and what of it is behind.
+/// What was shown last, and what of it is behind.
 #[derive(Clone, Debug)]
 struct Shown {
     rendered_at: Option<Instant>,
@@ -283,13 +284,13 @@ impl Digest {
             rollups_from: today - ROLLUPS_KEPT_SECONDS,
             ..Fold::default()
         };
-        for (slot, tenants) in self.sliding.take_dirty() {
+        for slot in self.sliding.take_dirty() {
             let middle = i64::from(slot) * SLOT_MILLIS + SLOT_MILLIS / 2;
             let body = SlotBody {
                 boot: self.settings.boot.clone(),
                 middle_instant: self.filing.instant_millis(middle),
                 middle_wall: self.filing.wall(now, middle),
-                tenants,
+                tenants: self.sliding.slot(slot),
             };
             fold.slots.push((i64::from(slot) * SLOT_SECONDS, body::write(&body)));
         }
@@ -344,7 +345,7 @@ impl Digest {
         .ok()
     }
 
-    /// The digest as it is shown. Cheap when nothing changed; rows are rendered at most once a second.
+    /// The digest as it is shown. Cheap when nothing changed; rows are rendered by who looks at them.
     pub fn view(&mut self, now: Now) -> Arc<DigestView> {
         self.render(now);
         if let Some(whole) = &self.shown.whole {
@@ -440,7 +441,7 @@ impl Digest {
     }
 
     fn render(&mut self, now: Now) {
-        let is_small = self.shown.sliding.rows.len() <= RENDER_SOON_ROWS_MAX;
+        let is_small = self.shown.sliding.rows.count() <= RENDER_SOON_ROWS_MAX;
         let is_due = (self.shown.rendered_at).is_none_or(|last| is_small || now.at.since(last) >= RENDER_EVERY);
         if !is_due || !(self.shown.sliding_behind || self.shown.aligned_behind) {
             return;

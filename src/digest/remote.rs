@@ -160,7 +160,7 @@ fn nothing(now: Now) -> WindowView {
             is_final: false,
             revision: 0,
         },
-        rows: Vec::new(),
+        rows: Vec::new().into(),
         delivered: BTreeMap::new(),
         dropped: Dropped::default(),
     }

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use serde::{Serialize, Serializer};
 
 use super::body::SlotBody;
 use super::filing::{Filing, SLOT_MILLIS, Slot};
-use super::tally::{Cell, GATEWAYS_MAX, Tally, is_beyond, other, rows_of, sort_rows};
+use super::rows::{Counted, Rows};
+use super::tally::{Cell, GATEWAYS_MAX, Tally, families, is_beyond, other, rows_of, sort_rows};
 use super::view::{Dropped, Row, WindowHead, WindowKind, WindowView};
 use crate::ingest::delta::Sample;
 use crate::words::{Code, Now, TenantName, Wall};
@@ -22,13 +24,14 @@ pub(super) const SLOTS: Slot = 30;
 pub(super) struct Sliding {
     /// The slot of now. The window begins `SLOTS - 1` before it.
     current: Slot,
-    tenants: BTreeMap<TenantName, Tenant>,
+    /// Shared with the windows that are shown: one of these is copied when it changes.
+    tenants: BTreeMap<TenantName, Arc<Tenant>>,
     /// Slots whose bodies in the store are behind.
     dirty: BTreeSet<Slot>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Tenant {
+pub(super) struct Tenant {
     failures: u64,
     /// By slot, ascending.
     delivered: Vec<(Slot, u64)>,
@@ -88,7 +91,8 @@ impl Sliding {
         }
         self.current = current;
         let oldest = self.oldest();
-        self.tenants.retain(|_, tenant| tenant.forget_before(oldest));
+        self.tenants
+            .retain(|_, tenant| !tenant.has_before(oldest) || Arc::make_mut(tenant).forget_before(oldest));
         self.dirty.retain(|slot| *slot >= oldest);
         true
     }
@@ -96,15 +100,12 @@ impl Sliding {
     /// Counts failures in a slot of the window; `true` when the endpoint was one too many.
     pub fn fail(&mut self, slot: Slot, tenant: &TenantName, endpoint: &Arc<str>, cell: &Cell) -> bool {
         self.dirty.insert(slot);
-        self.tenants
-            .entry(tenant.clone())
-            .or_default()
-            .fail(slot, endpoint, cell)
+        Arc::make_mut(self.tenants.entry(tenant.clone()).or_default()).fail(slot, endpoint, cell)
     }
 
     pub fn deliver(&mut self, slot: Slot, tenant: &TenantName, count: u64) {
         self.dirty.insert(slot);
-        let delivered = &mut self.tenants.entry(tenant.clone()).or_default().delivered;
+        let delivered = &mut Arc::make_mut(self.tenants.entry(tenant.clone()).or_default()).delivered;
         match delivered.binary_search_by_key(&slot, |entry| entry.0) {
             Ok(place) => delivered[place].1 = delivered[place].1.saturating_add(count),
             Err(place) => delivered.insert(place, (slot, count)),
@@ -146,13 +147,8 @@ impl Sliding {
     }
 
     pub fn view(&self, now: Now, filing: &Filing, dropped: Dropped) -> WindowView {
-        let endpoints = self.tenants.values().flat_map(|tenant| tenant.endpoints.values());
-        let mut rows = Vec::with_capacity(endpoints.map(|endpoint| endpoint.cells.len()).sum());
         let mut delivered = BTreeMap::new();
         for (name, tenant) in &self.tenants {
-            for (endpoint, counted) in &tenant.endpoints {
-                rows_of(name, endpoint, counted.cells.iter().map(SlicedCell::whole), &mut rows);
-            }
             let total = tenant
                 .delivered
                 .iter()
@@ -161,7 +157,8 @@ impl Sliding {
                 delivered.insert(name.clone(), total);
             }
         }
-        sort_rows(&mut rows);
+        let counted =
+            |(name, tenant): (&TenantName, &Arc<Tenant>)| (name.clone(), Counted::Sliding(Arc::clone(tenant)));
         let start = filing.wall(now, i64::from(self.oldest()) * SLOT_MILLIS);
         WindowView {
             head: WindowHead {
@@ -171,7 +168,7 @@ impl Sliding {
                 is_final: false,
                 revision: 0,
             },
-            rows,
+            rows: Rows::of(self.tenants.iter().map(counted).collect()),
             delivered,
             dropped,
         }
@@ -190,9 +187,17 @@ impl Sliding {
     }
 
     /// The slots to be written over, oldest first; what is in none of them is in the store already.
-    pub fn take_dirty(&mut self) -> Vec<(Slot, Vec<(TenantName, Tally)>)> {
-        let dirty = std::mem::take(&mut self.dirty);
-        dirty.into_iter().map(|slot| (slot, self.slot(slot))).collect()
+    pub fn take_dirty(&mut self) -> BTreeSet<Slot> {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// What the store keeps of a slot: serialises as `Vec<(TenantName, Tally)>`.
+    pub fn slot(&self, slot: Slot) -> impl Serialize {
+        let tenants = self.tenants.iter().filter(|(_, tenant)| tenant.has_slot(slot));
+        SlotParts {
+            slot,
+            tenants: tenants.collect(),
+        }
     }
 
     /// Adds a slot that was read from the store.
@@ -207,28 +212,35 @@ impl Sliding {
         }
         self.dirty.remove(&slot);
     }
+}
 
-    fn slot(&self, slot: Slot) -> Vec<(TenantName, Tally)> {
-        let mut tenants = Vec::new();
-        for (name, tenant) in &self.tenants {
-            let mut tally = Tally::default();
-            if let Ok(place) = tenant.delivered.binary_search_by_key(&slot, |entry| entry.0) {
-                tally.delivered = tenant.delivered[place].1;
-            }
-            for (endpoint, counted) in &tenant.endpoints {
-                for cell in counted.cells.iter().filter_map(|cell| cell.in_slot(slot)) {
-                    tally.add(endpoint, cell);
-                }
-            }
-            if tally != Tally::default() {
-                tenants.push((name.clone(), tally));
-            }
-        }
-        tenants
+/// Tallies of one slot, each made when its turn comes: all together they would be as large as the window.
+struct SlotParts<'a> {
+    slot: Slot,
+    tenants: Vec<(&'a TenantName, &'a Arc<Tenant>)>,
+}
+
+impl Serialize for SlotParts<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.tenants.iter()).map(|(name, tenant)| (*name, tenant.in_slot(self.slot))))
     }
 }
 
 impl Tenant {
+    pub fn row_count(&self) -> usize {
+        let counts = self
+            .endpoints
+            .values()
+            .map(|endpoint| families(endpoint.cells.iter().map(|cell| cell.code)));
+        counts.sum()
+    }
+
+    pub fn rows(&self, name: &TenantName, rows: &mut Vec<Row>) {
+        for (endpoint, counted) in &self.endpoints {
+            rows_of(name, endpoint, counted.cells.iter().map(SlicedCell::whole), rows);
+        }
+    }
+
     fn fail(&mut self, slot: Slot, endpoint: &Arc<str>, cell: &Cell) -> bool {
         let folds = is_beyond(&self.endpoints, endpoint);
         let endpoint = if folds { other() } else { Arc::clone(endpoint) };
@@ -251,6 +263,37 @@ impl Tenant {
             }
         }
         folds
+    }
+
+    fn delivered_in(&self, slot: Slot) -> u64 {
+        match self.delivered.binary_search_by_key(&slot, |entry| entry.0) {
+            Ok(place) => self.delivered[place].1,
+            Err(_) => 0,
+        }
+    }
+
+    /// Whether anything was counted in that slot.
+    fn has_slot(&self, slot: Slot) -> bool {
+        let mut cells = self.endpoints.values().flat_map(|endpoint| &endpoint.cells);
+        self.delivered_in(slot) > 0 || cells.any(|cell| cell.place(slot).is_ok())
+    }
+
+    fn in_slot(&self, slot: Slot) -> Tally {
+        let mut tally = Tally::default();
+        tally.delivered = self.delivered_in(slot);
+        for (endpoint, counted) in &self.endpoints {
+            for cell in counted.cells.iter().filter_map(|cell| cell.in_slot(slot)) {
+                tally.add(endpoint, cell);
+            }
+        }
+        tally
+    }
+
+    /// Whether anything of it was counted before that slot.
+    fn has_before(&self, oldest: Slot) -> bool {
+        let first = |cell: &SlicedCell| cell.slices.first().map(|slice| slice.slot);
+        let mut cells = self.endpoints.values().flat_map(|endpoint| &endpoint.cells);
+        self.delivered.first().is_some_and(|entry| entry.0 < oldest) || cells.any(|cell| first(cell) < Some(oldest))
     }
 
     /// `false` when nothing is left.
@@ -276,6 +319,10 @@ impl SlicedCell {
         self.slices.iter().fold(0, |sum, slice| sum.saturating_add(slice.count))
     }
 
+    fn place(&self, slot: Slot) -> Result<usize, usize> {
+        self.slices.binary_search_by_key(&slot, |slice| slice.slot)
+    }
+
     fn add(&mut self, slot: Slot, cell: &Cell) {
         let added = Slice {
             slot,
@@ -284,9 +331,13 @@ impl SlicedCell {
             first: cell.first,
             last: cell.last,
         };
-        match self.slices.binary_search_by_key(&slot, |slice| slice.slot) {
+        match self.place(slot) {
             Ok(place) => self.slices[place].merge(added),
-            Err(place) => self.slices.insert(place, added),
+            Err(place) => {
+                // At most thirty; most windows have few.
+                self.slices.reserve_exact(1);
+                self.slices.insert(place, added);
+            }
         }
         for gateway in &cell.gateways {
             match self.gateways.iter_mut().find(|known| known.0 == *gateway) {
@@ -333,8 +384,7 @@ impl SlicedCell {
     /// What the store keeps of one slot. Gateways and the sample are written with the last slot that
     /// had them: together the slots make up the window, alone they need not.
     fn in_slot(&self, slot: Slot) -> Option<Cell> {
-        let place = self.slices.binary_search_by_key(&slot, |slice| slice.slot).ok()?;
-        let slice = self.slices[place];
+        let slice = self.slices[self.place(slot).ok()?];
         let mut gateways: Vec<Arc<str>> = (self.gateways.iter())
             .filter(|gateway| gateway.1 == slot)
             .map(|gateway| Arc::clone(&gateway.0))

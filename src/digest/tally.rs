@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use rustc_hash::FxHashMap;
@@ -87,6 +87,14 @@ impl Tally {
         failures
     }
 
+    pub fn row_count(&self) -> usize {
+        let counts = self
+            .endpoints
+            .values()
+            .map(|cells| families(cells.iter().map(|cell| cell.code)));
+        counts.sum()
+    }
+
     pub fn rows(&self, tenant: &TenantName, rows: &mut Vec<Row>) {
         for (endpoint, cells) in &self.endpoints {
             rows_of(tenant, endpoint, cells.iter().cloned(), rows);
@@ -139,6 +147,15 @@ pub(super) fn family(code: Code) -> Option<Family> {
     match code.outcome() {
         Outcome::Delivered => None,
         Outcome::Failed(family) => Some(family),
+    }
+}
+
+/// How many rows one endpoint's cells are: its families.
+pub(super) fn families(codes: impl ExactSizeIterator<Item = Code>) -> usize {
+    // Most endpoints fail with one code.
+    match codes.len() {
+        0 | 1 => codes.filter_map(family).count(),
+        _ => codes.filter_map(family).collect::<BTreeSet<_>>().len(),
     }
 }
 

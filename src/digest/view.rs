@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::counting::SourceView;
+pub use super::rows::Rows;
 use crate::ingest::delta::Sample;
 use crate::words::{Code, Family, Instant, TenantName, Wall};
 
@@ -11,7 +12,7 @@ use crate::words::{Code, Family, Instant, TenantName, Wall};
 #[derive(Clone, Debug, PartialEq)]
 pub struct WindowView {
     pub head: WindowHead,
-    pub rows: Vec<Row>,
+    pub rows: Rows,
     /// Deliveries that succeeded, by tenant.
     pub delivered: BTreeMap<TenantName, u64>,
     pub dropped: Dropped,
@@ -102,7 +103,7 @@ impl WindowView {
                 is_final: false,
                 revision: 0,
             },
-            rows: Vec::new(),
+            rows: Rows::default(),
             delivered: BTreeMap::new(),
             dropped: Dropped::default(),
         }

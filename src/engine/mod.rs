@@ -49,7 +49,8 @@ use internal::{Internal, Kind};
 use known_good::KnownGood;
 pub use message::{Command, Done, Input, LinkNews, Output, Refused, Remote};
 
-/// Ages are rendered once a second, and changes at most ten times.
+/// Ages are rendered once a second, and changes at most ten times: from the answer on that completes the first round, which
+/// is what a start waits for.
 const PUBLISH_EVERY: Duration = Duration::from_secs(1);
 const PUBLISH_SOONEST: Duration = Duration::from_millis(100);
 /// Readiness is judged again at least this often between findings.
@@ -281,7 +282,10 @@ impl Engine {
             return;
         }
         self.runs.remove(check);
-        self.first_round.remove(check);
+        if self.first_round.remove(check) && self.first_round.is_empty() {
+            // What was published until now nobody has read: it begins no pause.
+            self.published_at = self.published_at.min(now.at.before(PUBLISH_SOONEST));
+        }
         let turn = Turn {
             before: self.readiness.last_answer(check),
             now: finding.answer,

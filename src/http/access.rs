@@ -33,7 +33,7 @@ pub enum Standing {
 #[derive(Clone, Debug, Default)]
 pub struct Credentials<'r> {
     /// All `Host` headers and the authority of an absolute request target.
-    pub hosts: Vec<&'r str>,
+    pub hosts: &'r [&'r str],
     pub authorization: Option<&'r str>,
 }
 

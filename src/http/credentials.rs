@@ -2,12 +2,13 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use actix_web::rt;
 use actix_web::web::Data;
-use actix_web::{rt, web};
 
+use super::off_loop::off_loop;
 use super::pair::PairFiles;
 use super::site::Site;
 use super::token::TokenFile;
@@ -51,21 +52,22 @@ impl Credentials {
     }
 
     /// Keeps the site's copies as the files are, for ever. A look that hangs in a dead mount leaves them as they were.
-    pub(super) async fn keep(mut self, site: Data<Site>) {
+    pub(super) async fn keep(self, site: Data<Site>) {
         if !self.wants_bearer && self.pair.is_none() {
             return;
         }
+        // Handed on before there is a thread to look: without one, it looks the next time.
+        let kept = Arc::new(Mutex::new(self));
+        let mut is_looked_at = true;
         loop {
             rt::time::sleep(LOOKED_AT_EVERY).await;
-            let seen = site.clone();
-            let looked = web::block(move || {
-                self.look(&seen);
-                self
-            });
-            match looked.await {
-                Ok(credentials) => self = credentials,
-                Err(_) => return,
+            let (seen, looking) = (site.clone(), Arc::clone(&kept));
+            let looked = off_loop(move || looking.lock().unwrap_or_else(PoisonError::into_inner).look(&seen));
+            let looked = looked.await;
+            if let (Err(undone), true) = (&looked, is_looked_at) {
+                tracing::warn!(%undone, "certificate and bearer are not looked at");
             }
+            is_looked_at = looked.is_ok();
         }
     }
 

@@ -1,12 +1,14 @@
 //! Shell: one request from actix to a reply and back.
 #![expect(clippy::disallowed_methods, reason = "shell: how long a request took")]
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use actix_http::ConnectionType;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::error::QueryPayloadError;
 use actix_web::http::header::HeaderValue;
@@ -16,6 +18,7 @@ use actix_web::{HttpRequest, HttpResponse, rt, web};
 use tokio::sync::{mpsc, oneshot};
 
 use super::access::{Credentials, Standing};
+use super::off_loop::{Undone, off_loop};
 use super::page::timeline::Range;
 use super::reply::{JSON, Reply};
 use super::route::{self, Found, Missed, Route, Surface};
@@ -47,6 +50,11 @@ pub(super) enum Door {
     Control { uid: Option<u32> },
 }
 
+/// Whether the last request of a connection was there: actix answers what comes behind it in the same packet as well, and
+/// RFC 9112 §9.6 forbids that. Whoever wrote the first may not have meant the second.
+#[derive(Debug, Default)]
+pub(super) struct Last(Cell<bool>);
+
 /// Path and query of a request: 414 beyond. Longer ones than actix reads (64 KiB) are its 400.
 const TARGET_BYTES_MAX: usize = 8 * 1024;
 
@@ -55,13 +63,28 @@ type Pairs = Vec<(String, String)>;
 /// Answers one request, and measures it.
 pub(super) async fn serve(request: HttpRequest, payload: Payload, site: Data<Site>) -> HttpResponse {
     let begun = Instant::now();
-    let Some(door) = request.conn_data::<Door>().copied() else {
+    let (Some(door), Some(Last(last))) = (request.conn_data::<Door>().copied(), request.conn_data()) else {
         return HttpResponse::InternalServerError().finish();
     };
-    let (label, response) = respond(&request, payload, &site, door).await;
+    let (label, response) = match last.get() {
+        true => (route::OTHER, behind_the_last(&request)),
+        false => respond(&request, payload, &site, door).await,
+    };
+    let closes = request.head().connection_type() == ConnectionType::Close
+        || response.head().connection_type() == ConnectionType::Close;
+    last.set(last.get() || closes);
     site.parts
         .metrics
         .answered(label, response.status().as_str(), begun.elapsed());
+    response
+}
+
+/// Nothing is done for it.
+fn behind_the_last(request: &HttpRequest) -> HttpResponse {
+    let error = "the request before this one was the last of its connection";
+    let reply = Reply::problem(400, error, "ask on a connection of its own");
+    let mut response = send(reply, request);
+    response.head_mut().set_connection_type(ConnectionType::Close);
     response
 }
 
@@ -269,10 +292,10 @@ async fn change(route: Route<'_>, site: &Data<Site>, uid: Option<u32>, pairs: &P
         }
         _ => {
             let take = site.parts.events.clone();
-            let taken = rt::time::timeout(EVENTS_PATIENCE, web::block(move || take(body.to_vec(), uid))).await;
+            let taken = rt::time::timeout(EVENTS_PATIENCE, off_loop(move || take(body.to_vec(), uid))).await;
             return match taken {
                 Ok(Ok(taken)) => control::events(taken),
-                Ok(Err(_)) => gone(),
+                Ok(Err(undone)) => unable(&undone),
                 Err(_) => Reply::problem(
                     504,
                     "the events were not committed within 8 s",
@@ -294,7 +317,7 @@ async fn carry_out(site: &Data<Site>, uid: u32, command: Command) -> Reply {
 
 /// Who is at the other end: `uid 501 (ann)`, or `uid 501` where the system does not say in time.
 async fn actor(uid: u32) -> String {
-    let name = rt::time::timeout(NAME_PATIENCE, web::block(move || account::name_of(uid))).await;
+    let name = rt::time::timeout(NAME_PATIENCE, off_loop(move || account::name_of(uid))).await;
     match name {
         Ok(Ok(Some(name))) => format!("uid {uid} ({name})"),
         _ => format!("uid {uid}"),
@@ -315,20 +338,24 @@ async fn answered<T>(answer: oneshot::Receiver<T>) -> Result<T, Reply> {
 }
 
 async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, Reply> {
-    match rt::time::timeout(PATIENCE, web::block(read)).await {
+    match rt::time::timeout(PATIENCE, off_loop(read)).await {
         Ok(Ok(Ok(read))) => Ok(read),
         Ok(Ok(Err(why))) => Err(Reply::problem(
             503,
             &why,
             "GET /v1/checks/store says what the store is missing",
         )),
-        Ok(Err(_)) => Err(gone()),
+        Ok(Err(undone)) => Err(unable(&undone)),
         Err(_) => Err(Reply::problem(
             504,
             "the store did not answer within 5 s",
             "GET /v1/checks/store says how it is",
         )),
     }
+}
+
+fn unable(undone: &Undone) -> Reply {
+    Reply::problem(503, &undone.to_string(), "ask again once it has")
 }
 
 fn gone() -> Reply {
@@ -367,12 +394,10 @@ fn standing(request: &HttpRequest, site: &Site, door: Door) -> Standing {
         .collect();
     hosts.extend(request.uri().authority().map(actix_web::http::uri::Authority::as_str));
     let credentials = Credentials {
-        hosts,
+        hosts: &hosts,
         authorization: text_header(request, header::AUTHORIZATION),
     };
-    let token = site.token.load();
-    let access = site.parts.access.load();
-    access.standing(&credentials, listen, token.as_deref().map(Vec::as_slice))
+    site.standing(&credentials, listen)
 }
 
 fn refusal(standing: Standing) -> Option<Reply> {

@@ -104,9 +104,12 @@ impl Metrics {
 
     /// One answered request. `route` is a pattern of the table, never a path; `code` is three digits.
     pub fn answered(&self, route: &'static str, code: &str, took: Duration) {
-        self.http_seconds
-            .with_label_values(&[route, code])
-            .observe(took.as_secs_f64());
+        self.answers(route, code).observe(took.as_secs_f64());
+    }
+
+    /// Where answers of one kind are counted, for who counts many.
+    pub fn answers(&self, route: &'static str, code: &str) -> Histogram {
+        self.http_seconds.with_label_values(&[route, code])
     }
 
     /// The text of one scrape.

@@ -6,12 +6,14 @@
 //! request ─ access (who sees how much) ─ route ──────┘
 //! ```
 //!
+//! Plain questions of load balancers are answered by `front`, below actix; whatever else is asked goes on to it.
+//!
 //! `openapi` describes what `route` finds and `body` writes.
 //!
 //! Invariants: a read-only question is answered from the last snapshot in memory: no request runs a
 //! probe, waits for one, or (but for `/v1/history` and old digest windows) reads the disk. Nothing on
-//! a TCP listener changes state. Only `server`, `entrance`, `wire`, `handle`, `credentials`,
-//! `pair`, `past`, `token`, `client` and `heartbeat` touch the world.
+//! a TCP listener changes state. Only `server`, `entrance`, `front`, `wire`, `handle`, `credentials`,
+//! `off_loop`, `pair`, `past`, `token`, `client` and `heartbeat` touch the world.
 
 pub mod accept;
 pub mod access;
@@ -25,10 +27,12 @@ mod credentials;
 mod entrance;
 pub mod exclude;
 pub mod forms;
+mod front;
 mod handle;
 pub mod heartbeat;
 pub mod metrics;
 mod newcomers;
+mod off_loop;
 pub mod openapi;
 pub mod page;
 pub mod pair;

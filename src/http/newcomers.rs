@@ -1,6 +1,6 @@
 //! Connections that have not asked anything yet: a bounded number, in which the oldest makes room.
 //!
-//! Who is slow (with a handshake or with a first head) has at most until [`NEWCOMERS_MAX`] others have come after it;
+//! Who is slow (with a handshake or with a first head) has at most until as many others as there are places have come after it;
 //! who is not is through within milliseconds. And it is the oldest of whoever holds the most places: so clients without
 //! end that say nothing keep nobody from an answer, however fast they come, unless they come from everywhere.
 
@@ -13,15 +13,14 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-/// Half of [`super::server::CONNECTIONS_MAX`]: the rest is for those who ask.
-pub const NEWCOMERS_MAX: usize = 256;
-
 /// All newcomers of one listener.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Newcomers(Arc<Mutex<Waiting>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Waiting {
+    /// Places.
+    most: usize,
     last: u64,
     /// A sender that is dropped turns its connection away.
     here: BTreeMap<u64, oneshot::Sender<()>>,
@@ -39,6 +38,16 @@ pub struct Newcomer {
 }
 
 impl Newcomers {
+    /// So many places, one at the least.
+    pub fn new(most: usize) -> Newcomers {
+        Newcomers(Arc::new(Mutex::new(Waiting {
+            most: most.max(1),
+            last: 0,
+            here: BTreeMap::new(),
+            by_origin: BTreeMap::new(),
+        })))
+    }
+
     /// A place for one more. When there is none, somebody is turned away.
     pub fn arrive(&self, from: IpAddr) -> Newcomer {
         let (keep, turned_away) = oneshot::channel();
@@ -48,7 +57,7 @@ impl Newcomers {
         let number = waiting.last;
         waiting.here.insert(number, keep);
         waiting.by_origin.entry(origin).or_default().insert(number);
-        if waiting.here.len() > NEWCOMERS_MAX {
+        if waiting.here.len() > waiting.most {
             waiting.make_room();
         }
         Newcomer {
@@ -117,6 +126,8 @@ mod tests {
 
     use super::*;
 
+    const NEWCOMERS_MAX: usize = 256;
+
     fn must_go(newcomer: &mut Newcomer) -> bool {
         newcomer
             .poll_turned_away(&mut Context::from_waker(Waker::noop()))
@@ -130,7 +141,7 @@ mod tests {
 
     #[test]
     fn the_oldest_makes_room_and_who_has_asked_takes_none() {
-        let all = Newcomers::default();
+        let all = Newcomers::new(NEWCOMERS_MAX);
         let arrive = || all.arrive(at(1));
         let mut first = arrive();
         let asked = arrive();
@@ -153,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_crowd_makes_room_before_anybody_else() {
-        let all = Newcomers::default();
+        let all = Newcomers::new(NEWCOMERS_MAX);
         let mut balancer = all.arrive(at(1));
         let crowd: Vec<_> = (0..10 * NEWCOMERS_MAX).map(|_| all.arrive(at(2))).collect();
         assert!(!must_go(&mut balancer));

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex as Slot, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix_web::{rt, web};
+use actix_web::rt;
 use tokio::sync::Mutex;
 
+use super::off_loop::off_loop;
 use super::page::sparks::{self, Counts, Sparks};
 use super::page::timeline::{Range, Timelines};
 use super::site::{HistoryQuery, Parts};
@@ -129,14 +130,14 @@ impl Reading {
             return;
         }
         let at_work = AtWork(Arc::clone(&self.is_at_work));
-        let reading = web::block(move || {
+        let reading = off_loop(move || {
             let _at_work = at_work;
             read()
         });
         let why = match rt::time::timeout(PATIENCE, reading).await {
             Ok(Ok(Ok(()))) => return,
             Ok(Ok(Err(why))) => why,
-            Ok(Err(_)) => "what read it has panicked, or the server stops".to_owned(),
+            Ok(Err(undone)) => undone.to_string(),
             Err(_) => "the disk is slow".to_owned(),
         };
         tracing::warn!(why, "a page shows less of the past");

@@ -256,6 +256,9 @@ fn serves(entry: &Entry, method: &Method) -> bool {
 fn parameters<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
     let is_forgiven = |rest: &&str| !rest.is_empty() && !rest.ends_with('/');
     let path = path.strip_suffix('/').filter(is_forgiven).unwrap_or(path);
+    if !pattern.contains('{') {
+        return (pattern == path).then(Vec::new);
+    }
     let mut wanted = pattern.split('/');
     let mut given = path.split('/');
     let mut parameters = Vec::new();

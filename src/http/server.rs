@@ -8,6 +8,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -24,14 +25,17 @@ use tokio::sync::{Semaphore, oneshot};
 use super::agent;
 use super::credentials::Credentials;
 use super::entrance::{self, Plain};
-use super::handle::{self, Door};
+use super::front::{self, Dates};
+use super::handle::{self, Door, Last};
 use super::newcomers::Newcomers;
 use super::site::{Parts, Site};
 use super::topic::Topic;
 use super::wire::Wire;
+use crate::descriptors::Clients;
 use crate::unix_socket::{self, Access, SocketFile};
 
-/// Connections of one public worker; more wait in the kernel's backlog.
+/// Connections of one public worker; more wait in the kernel's backlog. Of all listeners fewer where the process may open
+/// few files ([`crate::descriptors`]).
 pub const CONNECTIONS_MAX: usize = 512;
 /// Connections that the kernel keeps until they are accepted; it may have a lower limit of its own.
 const BACKLOG: i32 = 1024;
@@ -45,10 +49,8 @@ pub const HEAD_PATIENCE: Duration = Duration::from_secs(5);
 pub const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long requests in flight may take once the server is told to stop.
 const STOP_PATIENCE_SECS: u64 = 1;
-const DISCONNECT_PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const DISCONNECT_PATIENCE: Duration = Duration::from_secs(1);
 const AGENT_PATIENCE: Duration = Duration::from_secs(1);
-/// Threads that wait for the disk (`/v1/history`, `/v1/events`), for each worker.
-const BLOCKING_THREADS_MAX: usize = 4;
 
 /// A listener at work. Dropped, it ends within about a second.
 #[derive(Debug)]
@@ -189,12 +191,12 @@ fn run(
 }
 
 fn http_server(site: web::Data<Site>, bound: Bound, workers: usize) -> io::Result<Server> {
+    let connections = Clients::Http.connections_max(CONNECTIONS_MAX);
     let builder = Server::build()
         .workers(workers.max(1))
-        .worker_max_blocking_threads(BLOCKING_THREADS_MAX)
         .max_concurrent_connections(match bound {
-            Bound::Public(..) => CONNECTIONS_MAX,
-            Bound::Control(_) => CONTROL_CONNECTIONS_MAX,
+            Bound::Public(..) => connections,
+            Bound::Control(_) => Clients::Control.connections_max(CONTROL_CONNECTIONS_MAX),
         })
         .shutdown_timeout(STOP_PATIENCE_SECS)
         .disable_signals();
@@ -205,12 +207,19 @@ fn http_server(site: web::Data<Site>, bound: Bound, workers: usize) -> io::Resul
     };
     let builder = match bound {
         Bound::Public(listener, listen) => {
-            let newcomers = Newcomers::default();
+            // The rest is for those who ask.
+            let newcomers = Newcomers::new(connections / 2);
             builder.listen("http", listener, move || {
-                let (newcomers, entered) = (newcomers.clone(), site.clone());
+                let (newcomers, entered, told) = (newcomers.clone(), site.clone(), stopping.clone());
+                let dates = Rc::new(Dates::new());
                 fn_service(move |stream: TcpStream| {
-                    let (newcomers, tls) = (newcomers.clone(), entered.tls.load_full());
-                    async move { Ok((entrance::enter(stream, tls, &newcomers).await?, Protocol::Http1, None)) }
+                    let (newcomers, site) = (newcomers.clone(), entered.clone());
+                    let (dates, stopping) = (Rc::clone(&dates), told());
+                    async move {
+                        let wire = entrance::enter(stream, site.tls.load_full(), &newcomers).await?;
+                        let wire = front::serve(wire, &site, listen, &dates, stopping).await?;
+                        Ok((wire, Protocol::Http1, None))
+                    }
                 })
                 .and_then(http(site.clone(), stopping.clone(), move |_: &Wire<Plain>| {
                     Door::Public { listen }
@@ -256,6 +265,7 @@ where
         .graceful_shutdown_signal(stopping)
         .on_connect_ext(move |stream, data| {
             data.insert(door(stream));
+            data.insert(Last::default());
         })
         .finish(map_config(app, |()| AppConfig::default()))
 }
@@ -284,7 +294,9 @@ async fn answer_agents(parts: Parts, listener: TcpListener) {
         Ok(listener) => listener,
         Err(why) => return tracing::error!(%why, "agent_check ended"),
     };
-    let places = Arc::new(Semaphore::new(AGENT_CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(
+        Clients::AgentCheck.connections_max(AGENT_CONNECTIONS_MAX),
+    ));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else {
             return;

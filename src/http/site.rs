@@ -2,6 +2,7 @@
 //! becomes a reply. Nothing here awaits.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 
 use super::accept::{self, Form, HTML, TEXT};
-use super::access::{Access, Standing};
+use super::access::{Access, Credentials, Standing};
 use super::answer::{Answer, Bare, Head};
 use super::board::{Board, Published};
 use super::heartbeat::Heartbeat;
@@ -101,6 +102,13 @@ impl Site {
             past: Past::default(),
             tls: ArcSwapOption::empty(),
         }
+    }
+
+    /// What a request that came in at `listen` may see.
+    pub fn standing(&self, credentials: &Credentials<'_>, listen: SocketAddr) -> Standing {
+        let token = self.token.load();
+        let access = self.parts.access.load();
+        access.standing(credentials, listen, token.as_deref().map(Vec::as_slice))
     }
 }
 

@@ -59,6 +59,11 @@ impl<S> Wire<S> {
         self
     }
 
+    /// The next read begins with `bytes`: they were read, and are for somebody else.
+    pub fn unread(&mut self, bytes: &[u8]) {
+        self.read.splice(..0, bytes.iter().copied());
+    }
+
     fn with_patience(stream: S, patience: Duration) -> Wire<S> {
         Wire {
             stream,
@@ -88,15 +93,18 @@ impl Stall {
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let wire = self.get_mut();
-        if let Some(newcomer) = &mut wire.newcomer
-            && newcomer.poll_turned_away(context).is_ready()
-        {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
         while let Some(head) = &mut wire.head {
             let mut piece = [0; 2048];
             let mut piece = ReadBuf::new(&mut piece);
-            ready!(Pin::new(&mut wire.stream).poll_read(context, &mut piece))?;
+            let read = Pin::new(&mut wire.stream).poll_read(context, &mut piece);
+            // Whose head is here already has asked, however many came after it.
+            if read.is_pending()
+                && let Some(newcomer) = &mut wire.newcomer
+                && newcomer.poll_turned_away(context).is_ready()
+            {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
+            ready!(read)?;
             head.extend_from_slice(piece.filled());
             let end = end_of_head(head);
             if piece.filled().is_empty() || end.is_some() || head.len() >= HEAD_BYTES_MAX {

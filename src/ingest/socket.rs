@@ -12,12 +12,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Resource, getrlimit};
 
 use super::connection::Connection;
 use super::hub::{Hub, lock};
 use super::way::give_way;
 use crate::clock;
+use crate::descriptors::Clients;
 use crate::unix_socket::{self, Access, ListenError, SocketFile};
 use crate::words::Instant;
 
@@ -41,8 +41,8 @@ struct Shared {
 }
 
 impl EventsSocket {
-    /// Beyond, a new connection is closed at once and counted. Where the process may not have twice as many
-    /// descriptors, the limit is half of those: senders must not keep load balancers and probes from theirs.
+    /// Beyond, a new connection is closed at once and counted. Fewer where the process may open few files
+    /// ([`crate::descriptors`]): senders must not keep load balancers and probes from theirs.
     pub const CONNECTIONS_MAX: usize = 1024;
     /// Of a connection's thread; folding needs little.
     const STACK_BYTES: usize = 256 << 10;
@@ -63,7 +63,7 @@ impl EventsSocket {
         let (wake, woken) = UnixStream::pair().map_err(trouble)?;
         let shared = Arc::new(Shared {
             hub,
-            connections_max: connections_max(),
+            connections_max: Clients::Events.connections_max(EventsSocket::CONNECTIONS_MAX),
             stopping: Arc::default(),
             connections: Mutex::default(),
             ended: Condvar::new(),
@@ -117,7 +117,7 @@ impl Drop for EventsSocket {
 impl Shared {
     fn accept(self: &Arc<Self>, listener: &UnixListener, woken: &UnixStream) {
         let mut number = 0;
-        let mut refusals = Refusals::default();
+        let (mut refusals, mut failures) = (Refusals::default(), Refusals::default());
         while !self.stopping.load(Ordering::Acquire) {
             match listener.accept() {
                 Ok((stream, _)) => {
@@ -134,7 +134,9 @@ impl Shared {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => wait(listener, woken, None),
                 Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "events.sock cannot accept");
+                    if let Some(times) = failures.count(clock::instant()) {
+                        tracing::warn!(%error, times, "events.sock cannot accept");
+                    }
                     wait_a_little(woken);
                 }
             }
@@ -193,12 +195,6 @@ impl Refusals {
             std::mem::take(&mut self.unsaid)
         })
     }
-}
-
-fn connections_max() -> usize {
-    let descriptors = getrlimit(Resource::Nofile).current;
-    let half = descriptors.map_or(usize::MAX, |all| usize::try_from(all / 2).unwrap_or(usize::MAX));
-    half.clamp(1, EventsSocket::CONNECTIONS_MAX)
 }
 
 struct Departure {

@@ -9,7 +9,7 @@ use super::check::spoken;
 use super::dependency::Fault;
 use super::snapshot::{CheckView, Operation, Phase, Reason, Snapshot};
 use super::tenant;
-use crate::words::{CheckId, CountsAs, TenantName, Verdict};
+use crate::words::{CheckId, CountsAs, Layer, TenantName, Verdict};
 
 /// What one or all checks are left out by: `doctor` (the node's and every tenant's) or `doctor@acme`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -279,7 +279,16 @@ fn worst(checks: &[&CheckView]) -> Verdict {
     counts.max().unwrap_or(Verdict::Ok)
 }
 
-/// Reasons of checks, worst first, then in the order of triage. `weight`: the worst a check can make here.
+/// What orders reasons of one severity.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Weight {
+    /// No answer says so: it could not be asked, or was silent for too long.
+    is_guess: bool,
+    layer: Layer,
+}
+
+/// Reasons of checks, worst first; then what was measured before what could not be asked, so that a program that is missing
+/// does not stand before an outage; then in the order of triage. `weight`: the worst a check can make here.
 fn check_reasons(checks: &[&CheckView], faults: &[Fault], weight: impl Fn(&CheckView) -> Verdict) -> Vec<Reason> {
     let suspects = checks
         .iter()
@@ -309,7 +318,13 @@ fn check_reasons(checks: &[&CheckView], faults: &[Fault], weight: impl Fn(&Check
             symptoms: rest.iter().map(|(check, _)| check.id.clone()).collect(),
             hint: fault.hint.clone(),
         };
-        reasons.push((first.layer, reason));
+        reasons.push((
+            Weight {
+                is_guess: true,
+                layer: first.layer,
+            },
+            reason,
+        ));
     }
 
     let mut groups = BTreeMap::<&CheckId, (Verdict, Vec<CheckId>)>::new();
@@ -335,11 +350,18 @@ fn check_reasons(checks: &[&CheckView], faults: &[Fault], weight: impl Fn(&Check
             symptoms,
             hint: check.hint.clone(),
         };
-        reasons.push((check.layer, reason));
+        let is_guess = check.answered.is_none_or(|answered| answered == Verdict::Ok);
+        reasons.push((
+            Weight {
+                is_guess,
+                layer: check.layer,
+            },
+            reason,
+        ));
     }
-    reasons.sort_by(|(layer, one), (other_layer, other)| {
+    reasons.sort_by(|(weight, one), (other_weight, other)| {
         let severity = other.severity.cmp(&one.severity);
-        severity.then_with(|| (layer, &one.check).cmp(&(other_layer, &other.check)))
+        severity.then_with(|| (weight, &one.check).cmp(&(other_weight, &other.check)))
     });
     reasons.into_iter().map(|(_, reason)| reason).collect()
 }

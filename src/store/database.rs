@@ -16,10 +16,16 @@ use super::schema::{self, Unfit};
 use super::{MergeWindow, Restored, history};
 use crate::ingest::delta::{Batch, Mark};
 use crate::ingest::registry::ProducerRow;
+use crate::sealed::{seal, unseal};
 use crate::words::Wall;
 
-/// First byte of a log body: postcard of [`Batch`].
-const BODY_FORMAT: u8 = 2;
+/// First byte of a log body: postcard of [`Batch`] follows, and a sum over both.
+const BODY_FORMAT: u8 = 3;
+/// Without a sum; it is read, and written no more.
+const BODY_UNSEALED: u8 = 2;
+
+/// A log of so many pages (4 MiB) is taken into the main file.
+const LOG_PAGES_MAX: i64 = 1000;
 
 /// Device and inode: tells a file from another one of the same name.
 type FileId = (u64, u64);
@@ -169,6 +175,25 @@ impl Database {
         Ok(())
     }
 
+    /// Takes the log into the main file when it is long. SQLite's own checkpoint does this too, within a commit, and keeps
+    /// to itself that it failed: the log would grow until the disk is full, and one whose sync failed would be tried again
+    /// on the same descriptor.
+    ///
+    /// # Errors
+    /// The handle is closed then; what was committed stays so.
+    pub fn checkpoint_when_due(&mut self) -> Result<(), Unfit> {
+        let Some(connection) = &self.connection else {
+            return Ok(());
+        };
+        let done = checkpoint_beyond(connection, LOG_PAGES_MAX);
+        #[cfg(test)]
+        let done = self.fault.after_checkpoint(done);
+        if done.is_err() {
+            self.connection = None;
+        }
+        done.map(|_| ())
+    }
+
     fn take_up(&mut self, connection: Connection) {
         self.file = file_id(&self.path);
         self.wal = file_id(&side_file(&self.path, "-wal"));
@@ -215,6 +240,18 @@ impl Database {
 fn file_id(path: &Path) -> Option<FileId> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
+}
+
+/// `true`: it was done, or as much of it as those who read leave to be done.
+fn checkpoint_beyond(connection: &Connection, pages_max: i64) -> Result<bool, Unfit> {
+    // How many pages the log holds, and how many of them the main file has already.
+    let (pages, done): (i64, i64) =
+        connection.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| Ok((row.get(1)?, row.get(2)?)))?;
+    if pages < pages_max || done == pages {
+        return Ok(false);
+    }
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    Ok(true)
 }
 
 fn checkpoint(connection: &Connection) -> Result<(), Unfit> {
@@ -410,10 +447,16 @@ fn write_fold(transaction: &Transaction<'_>, fold: &KeptFold, merge: MergeWindow
 }
 
 fn encode(batch: &Batch) -> Result<Vec<u8>, Unfit> {
-    postcard::to_extend(batch, vec![BODY_FORMAT]).map_err(|error| Unfit::Io(format!("a log entry: {error}")))
+    let body = postcard::to_extend(batch, vec![BODY_FORMAT]);
+    body.map(seal)
+        .map_err(|error| Unfit::Io(format!("a log entry: {error}")))
 }
 
 fn decode(body: &[u8]) -> Option<Batch> {
-    let (format, body) = body.split_first()?;
-    (*format == BODY_FORMAT).then(|| postcard::from_bytes(body).ok())?
+    let body = match *body.first()? {
+        BODY_FORMAT => unseal(body)?,
+        BODY_UNSEALED => body,
+        _ => return None,
+    };
+    postcard::from_bytes(&body[1..]).ok()
 }

@@ -7,7 +7,6 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -31,7 +30,7 @@ pub struct Store {
     pub(super) path: PathBuf,
     pub(super) database: Database,
     pub(super) stats: Arc<Stats>,
-    pub(super) generation: Arc<AtomicU64>,
+    pub(super) reader: Reader,
     /// Why nothing can be written yet, although the file may well be fine.
     pub(super) failing: Option<String>,
     /// Held until the writer's thread has ended.
@@ -102,9 +101,9 @@ impl Store {
         };
         let store = Store {
             stats: Arc::new(Stats::new(path.clone())),
+            reader: Reader::new(path.clone()),
             path,
             database,
-            generation: Arc::new(AtomicU64::new(0)),
             failing,
             _lock: lock,
         };
@@ -123,7 +122,7 @@ impl Store {
     }
 
     pub fn reader(&self) -> Reader {
-        Reader::new(self.path.clone(), self.generation.clone())
+        self.reader.clone()
     }
 
     pub fn stats(&self) -> Arc<Stats> {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 
 use rusqlite::{Connection, Row, named_params};
 
@@ -37,8 +37,10 @@ pub struct ReadError(String);
 struct Shared {
     path: PathBuf,
     /// Grows when the file is replaced (quarantine): connections to the old one are dropped.
-    generation: Arc<AtomicU64>,
+    generation: AtomicU64,
     idle: Mutex<Vec<(u64, Connection)>>,
+    /// Held, shared, by each who reads.
+    reading: RwLock<()>,
 }
 
 impl Reader {
@@ -46,11 +48,32 @@ impl Reader {
     /// Connections kept open between calls.
     const IDLE_MAX: usize = 4;
 
-    pub(super) fn new(path: PathBuf, generation: Arc<AtomicU64>) -> Reader {
-        let idle = Mutex::new(Vec::new());
+    pub(super) fn new(path: PathBuf) -> Reader {
+        let shared = Shared {
+            path,
+            generation: AtomicU64::new(0),
+            idle: Mutex::default(),
+            reading: RwLock::default(),
+        };
         Reader {
-            shared: Arc::new(Shared { path, generation, idle }),
+            shared: Arc::new(shared),
         }
+    }
+
+    /// The file is another one now.
+    pub(super) fn forget(&self) {
+        self.shared.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Nobody has the file open, and nobody opens it while this is held; `None`: somebody reads just now.
+    pub(super) fn shut(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        let shut = match self.shared.reading.try_write() {
+            Ok(shut) => shut,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        self.idle().clear();
+        Some(shut)
     }
 
     /// The stored bodies of the aligned window that starts then (Unix seconds), by tenant; empty when it is not kept.
@@ -89,6 +112,7 @@ impl Reader {
     }
 
     pub(super) fn read<T>(&self, ask: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, ReadError> {
+        let _reading = self.shared.reading.read().unwrap_or_else(PoisonError::into_inner);
         let generation = self.shared.generation.load(Ordering::Acquire);
         let kept = {
             let mut idle = self.idle();

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, ffi};
 
 use crate::clock;
 
 /// What this readyd writes. A file with a higher number is left alone ([`super::OpenError::Newer`]).
-pub(super) const VERSION: i32 = 2;
+pub(super) const VERSION: i32 = 3;
 
 /// `rdyd`: tells our file from any other SQLite file (`PRAGMA application_id`).
 const APPLICATION_ID: i32 = 0x7264_7964;
@@ -132,7 +132,8 @@ pub(super) fn open(path: &Path, first: bool) -> Result<Connection, Unfit> {
     // Without effect but on macOS, where a plain fsync leaves data in the drive's cache.
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 1000)?;
+    // `Database::checkpoint_when_due` does it, and hears of its failures.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
     // 1 MiB: a prototype's 64 MB of cache bought nothing, a commit touches few pages.
     connection.pragma_update(None, "cache_size", -1024)?;
@@ -250,6 +251,7 @@ fn migrate(connection: &mut Connection) -> Result<(), Unfit> {
         let now = clock::wall().as_millis();
         transaction.execute("UPDATE header SET history_from = ?1", [now])?;
     }
+    // Version 3 has the same tables; its bodies have a sum, and an earlier readyd would take them for unreadable.
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.execute("UPDATE header SET written_by = ?1", [env!("CARGO_PKG_VERSION")])?;
     transaction.commit()?;
@@ -260,7 +262,16 @@ impl From<rusqlite::Error> for Unfit {
     fn from(error: rusqlite::Error) -> Unfit {
         use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        let extended = error.sqlite_error().map(|error| error.extended_code);
         let is_corrupt = match &error {
+            // A page that the file should have and is too short for: a disk that fails does not say so.
+            _ if matches!(
+                extended,
+                Some(ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS)
+            ) =>
+            {
+                true
+            }
             // A row that readyd cannot have written: to read it again would not help.
             FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..) => true,
             _ => matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),

@@ -11,15 +11,15 @@
 )]
 
 use std::fmt;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::database::Found;
 use super::open::{Store, remove_side_files, set_aside};
 use super::pending::{Kept, Pending};
+use super::reader::Reader;
 use super::schema::Unfit;
 use super::stats::Failing;
 use super::{MergeWindow, Persist, StoreEvent};
@@ -39,6 +39,8 @@ const QUIET: Duration = Duration::from_micros(500);
 /// Pauses between attempts while commits fail.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LAST: Duration = Duration::from_secs(2);
+/// Whoever reads is waited for so long before it is tried again: a query takes milliseconds.
+const READERS_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Cells that wait for a commit, all senders together: some 100 bytes each.
 const CELLS_MAX: usize = 262_144;
 /// At the end, so many times `CELLS_MAX` are written before it gives up.
@@ -252,7 +254,11 @@ impl Worker {
                 }
                 self.succeed();
             }
-            Err(unfit) => self.fail(&unfit),
+            Err(unfit) => return self.fail(&unfit),
+        }
+        // Nobody waits for this one: all that was committed is acknowledged.
+        if let Err(unfit) = self.store.database.checkpoint_when_due() {
+            self.fail(&unfit);
         }
     }
 
@@ -332,7 +338,11 @@ impl Worker {
 
     /// `true`: the file is open, and the fate of the commit that failed is known.
     fn reopen(&mut self) -> bool {
-        let found = match self.store.database.reopen() {
+        let found = match readers_gone(&self.store.reader) {
+            Some(_gone) => self.store.database.reopen(),
+            None => Err(Unfit::Io("somebody reads the database for long".into())),
+        };
+        let found = match found {
             Ok(Found::Same { landed }) => Ok(landed),
             Ok(Found::Behind) => {
                 tracing::error!("the database has lost commits: what is held in memory is written again");
@@ -392,10 +402,23 @@ impl Worker {
     /// All that is known in memory goes into the file again: producers with the next commit, the rest when the engine
     /// has heard of it.
     fn rewrite(&mut self) {
-        self.store.generation.fetch_add(1, Ordering::AcqRel);
+        self.store.reader.forget();
         self.hub.rewrite_producers();
         self.pending.producers.extend(self.hub.producer_changes());
         (self.on_event)(StoreEvent::BegunAnew);
+    }
+}
+
+/// While one of our readers has the file open, SQLite keeps the descriptors of handles that are closed and gives them to
+/// the next one: also one whose sync has failed.
+fn readers_gone(reader: &Reader) -> Option<RwLockWriteGuard<'_, ()>> {
+    let began = Instant::now();
+    loop {
+        let gone = reader.shut();
+        if gone.is_some() || began.elapsed() >= READERS_WAIT_MAX {
+            return gone;
+        }
+        thread::sleep(QUIET);
     }
 }
 

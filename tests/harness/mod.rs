@@ -4,8 +4,10 @@
 pub mod authority;
 pub mod backend;
 pub mod cost;
+pub mod dice;
 pub mod gateway;
 pub mod openclaw;
+pub mod producer;
 pub mod prometheus;
 pub mod terminal;
 
@@ -192,6 +194,15 @@ impl Node {
         child.wait().unwrap();
     }
 
+    /// Starts it anew, whatever became of it: what still runs is killed.
+    pub fn revive(&mut self) {
+        if self.child.is_some() {
+            self.kill();
+        }
+        self.spawn();
+        self.wait_until_it_answers();
+    }
+
     /// SIGTERM; how long it took to be gone.
     pub fn stop(&mut self) -> Duration {
         let mut child = self.child.take().expect("it does not run");
@@ -221,6 +232,11 @@ impl Node {
             assert!(began.elapsed() < PATIENCE, "it does not end by itself");
             pause();
         }
+    }
+
+    /// As [`Node::wait_until_it_answers`], of a node that is not expected to end.
+    pub fn wait_for_an_answer(&self) {
+        self.until("/livez", PATIENCE, |answer| answer.status == 200);
     }
 
     pub fn wait_until_it_answers(&mut self) {

@@ -24,6 +24,7 @@ mod debian;
 mod deploy;
 mod envoy;
 mod faults;
+mod fuzz;
 mod haproxy;
 mod healthy;
 mod known_good;

@@ -260,3 +260,35 @@ fn senders_cannot_take_the_descriptors_that_answers_need() {
     drop(open);
     node.until_status("ok", PATIENCE);
 }
+
+/// A connection ends with the request that says so.
+#[test]
+fn what_stands_behind_the_last_request_of_a_connection_is_not_done() {
+    let node = Node::start("tenants: {acme: {}}\nprobes: {doctor: {enabled: false}}\n");
+    node.until_status("ok", PATIENCE);
+    let drain = "POST /v1/drain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
+    for last in [
+        "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "GET /livez HTTP/1.0\r\nHost: localhost\r\n\r\n",
+        // Answered as if it were HTTP/1.0.
+        "GET /livez HTTP/1.1\r\n\r\n",
+        "POST /v1/ask HTTP/1.1\r\nConnection: close\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
+    ] {
+        let mut stream = UnixStream::connect(node.runtime_dir().join("control.sock")).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(format!("{last}{drain}{drain}").as_bytes()).unwrap();
+        let mut heard = String::new();
+        stream.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard.matches(" 200 OK\r\n").count(), 1, "{last}\n{heard}");
+        assert!(!heard.contains("drained"), "{last}\n{heard}");
+    }
+    assert_eq!(node.ready()["status"], "ok");
+    // Who keeps the connection may ask again at once.
+    let mut stream = UnixStream::connect(node.runtime_dir().join("control.sock")).unwrap();
+    let kept = "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let last = kept.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    stream.write_all(format!("{kept}{kept}{last}").as_bytes()).unwrap();
+    let mut heard = String::new();
+    stream.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard.matches(" 200 OK\r\n").count(), 3, "{heard}");
+}

@@ -42,7 +42,7 @@ fn window(kind: WindowKind, start: i64, is_final: bool, rows: Vec<Row>) -> Arc<W
             is_final,
             revision: 0,
         },
-        rows,
+        rows: rows.into(),
         delivered: [(TenantName::parse("acme").unwrap(), 12_000)].into(),
         dropped: Dropped::default(),
     })
@@ -290,11 +290,11 @@ fn read(body: &str) -> String {
 fn another_nodes_answer_is_read_as_it_was_written() {
     let body = asked("scope=local");
     let remote = read_remote(body.as_bytes(), "http://peer", NOW).unwrap();
-    let mut rows = view().sliding.rows.clone();
+    let mut rows = view().sliding.rows.to_vec();
     for row in &mut rows {
         row.node = Some("mac-3".into());
     }
-    assert_eq!(remote.window.rows, rows);
+    assert_eq!(remote.window.rows.to_vec(), rows);
     assert_eq!(remote.window.head, view().sliding.head);
     assert_eq!(remote.window.delivered, view().sliding.delivered);
     assert_eq!(remote.age_sec, 1);

@@ -63,7 +63,7 @@ pub fn read_remote(body: &[u8], source: &str, now: Now) -> Result<Remote, Remote
     };
     let window = WindowView {
         head,
-        rows,
+        rows: rows.into(),
         delivered: delivered(wire.delivered.as_ref(), wire.totals.as_ref()),
         dropped: Dropped::default(),
     };

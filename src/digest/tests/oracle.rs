@@ -99,7 +99,10 @@ fn without_outages_what_is_in_no_window_is_exactly_what_was_late() {
         }
         t.pass(20);
         let windows = (-8..30).filter_map(|n| t.aligned(START + n * 300));
-        let kept: u64 = windows.flat_map(|window| window.rows).map(|row| row.count).sum();
+        let kept: u64 = windows
+            .flat_map(|window| window.rows.to_vec())
+            .map(|row| row.count)
+            .sum();
         assert_eq!(kept, all - t.view().sliding.dropped.late, "seed {seed}");
     }
 }

@@ -126,6 +126,24 @@ fn many_rows_are_rendered_at_most_once_a_second() {
 }
 
 #[test]
+fn rows_that_are_looked_at_late_are_those_of_when_they_were_shown() {
+    let mut t = Timeline::new();
+    t.arrive(&[
+        fails("acme", "crm", 503, 2),
+        fails("acme", "crm", 404, 1),
+        fails("beta", "crm", 503, 1),
+    ]);
+    let shown = t.digest.view(t.now);
+    t.arrive(&[fails("acme", "crm", 503, 5), fails("beta", "mail", 503, 5)]);
+    t.pass(400);
+    assert_eq!(t.sliding(), "");
+    assert_eq!(shown.sliding.rows.count(), 3, "nobody has looked yet");
+    let then = "acme crm 5xx 2\nacme crm 4xx 1\nbeta crm 5xx 1";
+    assert_eq!(rows(&shown.sliding), then);
+    assert_eq!(rows(&shown.aligned[&START]), then);
+}
+
+#[test]
 fn while_nothing_can_be_counted_it_does_not_roll_and_its_age_grows() {
     let mut t = Timeline::new();
     t.arrive(&[fails("acme", "crm", 503, 60)]);

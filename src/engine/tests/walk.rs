@@ -112,6 +112,30 @@ fn nobody_listens_before_every_native_check_has_answered_and_that_is_published()
 }
 
 #[test]
+fn the_answer_that_completes_the_first_round_is_published_at_once_and_the_pause_holds_from_then_on() {
+    let mut world = World::new(ACME);
+    world
+        .says("gateway@acme", Finding::down("refused").at_once())
+        .takes("gateway@acme", millis(37))
+        .takes("doctor@acme", millis(38));
+    let began = world.now.at;
+    world.pass(millis(36));
+    assert!(world.engine.is_in_first_round(), "the others have answered long ago");
+    world.pass(millis(1));
+    assert!(!world.engine.is_in_first_round());
+    assert_eq!(world.level("gateway@acme"), Level::Down);
+    assert_eq!(*world.published.last().unwrap(), began + millis(37));
+
+    // The next change is not the first answer any more.
+    world.pass(millis(200));
+    let completed = world.published.iter().position(|at| *at == began + millis(37)).unwrap();
+    let gaps = world.published[completed..]
+        .windows(2)
+        .map(|pair| pair[1].since(pair[0]));
+    assert_eq!(gaps.min(), Some(millis(100)));
+}
+
+#[test]
 fn an_outage_that_ends_long_ignorance_shows_after_one_retry() {
     let mut world = World::serving(ACME);
     let ignorant = Finding::unknown(Cause::Spawn, "no such file");

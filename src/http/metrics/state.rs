@@ -144,7 +144,7 @@ pub fn webhooks(out: &mut Exposition, published: &Published) {
     out.family(name, Kind::Gauge, "When the webhook digest was last rolled forward.")
         .sample(&[], seconds(digest.rolled_wall));
     out.family("readyd_digest_rows", Kind::Gauge, "Rows of the sliding webhook digest.")
-        .sample(&[], count(digest.sliding.rows.len() as u64));
+        .sample(&[], count(digest.sliding.rows.count() as u64));
 }
 
 /// Of tenants that there are; a removed one may stand in the last reading.

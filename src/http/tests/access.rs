@@ -14,10 +14,7 @@ fn check(hosts: &[&str], listen: &str, authorization: Option<&str>) -> Standing 
         hosts: vec!["ready.example.org".into()],
         ..Access::default()
     };
-    let credentials = Credentials {
-        hosts: hosts.to_vec(),
-        authorization,
-    };
+    let credentials = Credentials { hosts, authorization };
     access.standing(&credentials, listen.parse().unwrap(), Some(b"s3cret"))
 }
 
@@ -88,7 +85,7 @@ fn the_bearer_is_wanted_beyond_loopback_alone() {
 #[test]
 fn without_a_token_nobody_has_the_bearer() {
     let credentials = Credentials {
-        hosts: vec!["10.1.2.3"],
+        hosts: &["10.1.2.3"],
         authorization: Some("Bearer "),
     };
     let standing = Access::default().standing(&credentials, EVERYWHERE.parse().unwrap(), None);

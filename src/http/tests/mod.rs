@@ -5,6 +5,7 @@ mod build;
 mod control;
 mod conventions;
 mod exclude;
+mod front;
 mod haproxy;
 mod listen;
 mod metrics;

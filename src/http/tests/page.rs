@@ -391,7 +391,7 @@ fn row(name: &str, endpoint: &str, count: u64) -> Row {
 
 fn window(rows: &[Row]) -> WindowView {
     WindowView {
-        rows: rows.to_vec(),
+        rows: rows.to_vec().into(),
         ..WindowView::quiet(now().wall.plus_millis(-300_000), now().wall)
     }
 }

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use super::probes::{advisory, config, disk, doctor, explained_by, gateway, named};
+use super::probes::{advisory, config, digest_probe, disk, doctor, explained_by, gateway, named};
 use super::timeline::{check_reasons, fresh, node, play};
 use crate::readiness::{Excluded, without};
 use crate::words::{CheckId, Layer};
@@ -90,6 +90,41 @@ fn a_cause_that_is_only_degraded_explains_nothing() {
             3s     down | acme down | config@acme ok, doctor@acme down, gateway@acme degraded
                 - acme doctor: agent stuck
                 - acme gateway: slow
+        "#]],
+    );
+}
+
+#[test]
+fn what_was_measured_is_told_before_what_could_not_be_asked() {
+    check_reasons(
+        fresh(&["acme"], &[config(), doctor(), digest_probe()]),
+        "1s config@acme unknown:spawn openclaw is missing
+         1s doctor@acme unknown:spawn openclaw is missing
+         1s webhook-digest@acme degraded crm x500
+         40m",
+        expect![[r#"
+            1s     starting/degraded | acme starting/degraded | config@acme pending (degraded), doctor@acme pending (degraded), webhook-digest@acme pending (degraded)
+                - starting: waiting for config@acme, doctor@acme
+                - acme config: not answered yet
+                - acme doctor: not answered yet
+                - acme webhook-digest: not answered yet
+            1s     starting/degraded | acme starting/degraded | config@acme unknown (degraded), doctor@acme pending (degraded), webhook-digest@acme pending (degraded)
+                - starting: waiting for doctor@acme
+                - acme config: could not be asked: openclaw is missing
+                - acme doctor: not answered yet
+                - acme webhook-digest: not answered yet
+            1s     degraded | acme degraded | config@acme unknown (degraded), doctor@acme unknown (degraded), webhook-digest@acme pending (degraded)
+                - acme config: could not be asked: openclaw is missing
+                - acme doctor: could not be asked: openclaw is missing
+                - acme webhook-digest: not answered yet
+            1s     degraded | acme degraded | config@acme unknown (degraded), doctor@acme unknown (degraded), webhook-digest@acme degraded
+                - acme webhook-digest: crm x500
+                - acme config: could not be asked: openclaw is missing
+                - acme doctor: could not be asked: openclaw is missing
+            16m2s  degraded | acme degraded | config@acme unknown (degraded), doctor@acme unknown (degraded), webhook-digest@acme unknown (degraded)
+                - acme webhook-digest: no answer for more than 16m; last answer: degraded, crm x500
+                - acme config: could not be asked for more than 16m: openclaw is missing
+                - acme doctor: could not be asked for more than 16m: openclaw is missing
         "#]],
     );
 }

@@ -39,7 +39,7 @@ fn a_file_of_a_newer_readyd_is_left_alone_and_the_error_names_who_wrote_it() {
     let before = std::fs::read(database(&dir)).unwrap();
     let error = open(dir.path()).unwrap_err().to_string();
     assert!(
-        error.contains("was written by readyd 9.1.0 (schema 99; this one knows up to 2)"),
+        error.contains("was written by readyd 9.1.0 (schema 99; this one knows up to 3)"),
         "{error}"
     );
     assert_eq!(std::fs::read(database(&dir)).unwrap(), before);
@@ -48,7 +48,7 @@ fn a_file_of_a_newer_readyd_is_left_alone_and_the_error_names_who_wrote_it() {
 #[test]
 fn a_damaged_file_is_set_aside_under_a_dated_name_and_a_new_one_begins() {
     type Damage = fn(&Path);
-    let damages: [(&str, Damage); 9] = [
+    let damages: [(&str, Damage); 10] = [
         ("not a database", |file| {
             std::fs::write(file, "what is this? ".repeat(1000)).unwrap()
         }),
@@ -73,6 +73,14 @@ fn a_damaged_file_is_set_aside_under_a_dated_name_and_a_new_one_begins() {
         ("a log entry nobody can read", |file| {
             let file = rusqlite::Connection::open(file).unwrap();
             file.execute_batch("UPDATE log SET body = x'01ff'").unwrap();
+        }),
+        ("a log entry with one bit flipped", |file| {
+            let file = rusqlite::Connection::open(file).unwrap();
+            let body: Vec<u8> = file.query_row("SELECT body FROM log", [], |row| row.get(0)).unwrap();
+            let mut flipped = body.clone();
+            // The last of the body is the sum; before it, counts.
+            flipped[body.len() - 6] ^= 1;
+            file.execute("UPDATE log SET body = ?1", [flipped]).unwrap();
         }),
         ("a window of no possible tenant", |file| {
             let file = rusqlite::Connection::open(file).unwrap();
@@ -115,6 +123,28 @@ fn a_damaged_file_is_set_aside_under_a_dated_name_and_a_new_one_begins() {
         house.stop();
         assert_eq!(on_disk(dir.path()), of(&[("erp", 1)]), "{name}");
     }
+}
+
+#[test]
+fn a_file_cut_behind_a_log_that_speaks_of_all_its_pages_is_set_aside() {
+    let dir = TempDir::new().unwrap();
+    let house = House::new(dir.path());
+    house.persist(state(1, "large", Some(&"x".repeat(400_000))));
+    house.until("persisted 1");
+    house.stop();
+    // The log has the first page, which says how long the file is, and not those that are missing.
+    let house = House::new(dir.path());
+    house.count("crm");
+    let copy = TempDir::new().unwrap();
+    for suffix in ["", "-wal"] {
+        let name = format!("readyd.sqlite{suffix}");
+        std::fs::copy(dir.path().join(&name), copy.path().join(&name)).unwrap();
+    }
+    let file = std::fs::File::options().write(true).open(database(&copy)).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    let restored = open(copy.path()).unwrap().restored;
+    assert!(restored.quarantined.is_some());
+    assert!(restored.state.is_empty());
 }
 
 #[test]

@@ -82,6 +82,53 @@ fn a_database_found_corrupt_while_running_is_set_aside_and_what_waits_goes_to_th
     assert_eq!(restored.quarantined, None);
 }
 
+#[test]
+fn a_checkpoint_that_fails_is_said_and_what_it_was_to_take_is_kept() {
+    let dir = TempDir::new().unwrap();
+    let house = House::new(dir.path());
+    house.fault.fail_the_next_checkpoint();
+    house.count("crm");
+    let longer_than_the_log_may_be = "x".repeat(5 << 20);
+    house.persist(state(1, "large", Some(&longer_than_the_log_may_be)));
+    assert_eq!(
+        house.until("recovered"),
+        ["committed", "persisted 1", "failing", "recovered"]
+    );
+    assert_eq!(house.count("crm"), 1);
+    house.stop();
+    assert_eq!(on_disk(dir.path()), of(&[("crm", 2)]));
+}
+
+#[test]
+fn a_file_that_failed_is_opened_again_when_nobody_reads_from_it_any_more() {
+    let dir = TempDir::new().unwrap();
+    let house = House::new(dir.path());
+    house.count("crm");
+    let open_files = || {
+        let files = std::fs::read_dir("/proc/self/fd").ok()?.flatten();
+        let ours = |path: &PathBuf| path.starts_with(dir.path()) && path.extension().is_some_and(|it| it == "sqlite");
+        Some(
+            files
+                .filter_map(|file| std::fs::read_link(file.path()).ok())
+                .filter(ours)
+                .count(),
+        )
+    };
+    let (read_on, wait) = std::sync::mpsc::sync_channel::<()>(0);
+    let wait = Mutex::new(wait);
+    let reader = house.reader.clone();
+    let reading = std::thread::spawn(move || reader.read(|_| Ok(wait.lock().unwrap().recv().is_ok())).unwrap());
+    house.fault.lose_the_next_answer();
+    house.persist(state(1, "drain", Some("1")));
+    house.until("failing");
+    assert!(house.events.recv_timeout(Duration::from_millis(300)).is_err());
+    read_on.send(()).unwrap();
+    assert!(reading.join().unwrap());
+    house.until("recovered");
+    // Else the one whose sync failed may be in use again.
+    assert!(open_files().is_none_or(|open| open == 1), "{:?}", open_files());
+}
+
 /// A small file system of its own; `None` where we may not mount one.
 struct SmallDisk(TempDir);
 

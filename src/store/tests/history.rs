@@ -244,12 +244,12 @@ fn a_readyd_of_version_1_would_refuse_the_file_as_this_one_refuses_the_next() {
     House::new(dir.path()).stop();
     let file = Connection::open(dir.path().join("readyd.sqlite")).unwrap();
     let version: i32 = file.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
-    assert_eq!(version, 2);
-    file.pragma_update(None, "user_version", 3).unwrap();
+    assert_eq!(version, 3);
+    file.pragma_update(None, "user_version", 4).unwrap();
     drop(file);
     let refused = open(dir.path()).err();
     assert!(
-        matches!(refused, Some(OpenError::Newer { found: 3, known: 2, .. })),
+        matches!(refused, Some(OpenError::Newer { found: 4, known: 3, .. })),
         "{refused:?}"
     );
 }

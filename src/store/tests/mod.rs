@@ -27,20 +27,32 @@ use crate::ingest::registry::Pair;
 use crate::readiness::snapshot::Transition;
 use crate::words::{ProbeName, TenantName, Wall};
 
-/// The answer of the next successful commit is lost, as when an error of a COMMIT that is in is all one hears.
+/// The answer of the next successful commit is lost, as when an error of a COMMIT that is in is all one hears; or the next
+/// checkpoint fails.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Fault(Arc<AtomicBool>);
+pub(crate) struct Fault(Arc<[AtomicBool; 2]>);
 
 impl Fault {
     pub(super) fn after_commit(&self, done: Result<u64, Unfit>) -> Result<u64, Unfit> {
         match done {
-            Ok(_) if self.0.swap(false, Ordering::AcqRel) => Err(Unfit::Io("the answer was lost".into())),
+            Ok(_) if self.0[0].swap(false, Ordering::AcqRel) => Err(Unfit::Io("the answer was lost".into())),
+            done => done,
+        }
+    }
+
+    pub(super) fn after_checkpoint(&self, done: Result<bool, Unfit>) -> Result<bool, Unfit> {
+        match done {
+            Ok(true) if self.0[1].swap(false, Ordering::AcqRel) => Err(Unfit::Io("the checkpoint failed".into())),
             done => done,
         }
     }
 
     fn lose_the_next_answer(&self) {
-        self.0.store(true, Ordering::Release);
+        self.0[0].store(true, Ordering::Release);
+    }
+
+    fn fail_the_next_checkpoint(&self) {
+        self.0[1].store(true, Ordering::Release);
     }
 }
 

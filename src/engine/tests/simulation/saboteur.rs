@@ -29,10 +29,11 @@ pub enum Act {
     NeverRests,
     LeavesAKey,
     NeverHeals,
+    Panics,
 }
 
 /// Each act, and the rule that must notice it.
-pub const ACTS: [(Act, &str); 18] = [
+pub const ACTS: [(Act, &str); 19] = [
     (Act::LosesABatch, rules::ONCE),
     (Act::CountsABatchTwice, rules::ONCE),
     (Act::LeavesARowOut, rules::ROWS),
@@ -51,6 +52,7 @@ pub const ACTS: [(Act, &str); 18] = [
     (Act::NeverRests, rules::RESTS),
     (Act::LeavesAKey, rules::KEYS),
     (Act::NeverHeals, rules::WELL),
+    (Act::Panics, rules::PANIC),
 ];
 
 /// `None`: he lets everything pass as it is.
@@ -102,7 +104,8 @@ impl Saboteur {
         match act {
             Act::LeavesARowOut => {
                 let mut sliding = shown.digest.sliding.as_ref().clone();
-                sliding.rows.pop();
+                let kept = sliding.rows.len().saturating_sub(1);
+                sliding.rows = sliding.rows[..kept].to_vec().into();
                 let mut digest = shown.digest.as_ref().clone();
                 digest.sliding = Arc::new(sliding);
                 shown.digest = Arc::new(digest);
@@ -116,7 +119,7 @@ impl Saboteur {
                         row
                     })
                 });
-                sliding.rows.extend(rows.collect::<Vec<_>>());
+                sliding.rows = sliding.rows.iter().cloned().chain(rows).collect::<Vec<_>>().into();
                 let mut digest = shown.digest.as_ref().clone();
                 digest.sliding = Arc::new(sliding);
                 shown.digest = Arc::new(digest);
@@ -164,6 +167,7 @@ impl Saboteur {
             }
             Act::StartsAgain if shown.made.wall.as_secs() % 7 == 0 => shown.phase = Phase::Starting,
             Act::NeverHeals => shown.verdict = Verdict::Degraded,
+            Act::Panics => panic!("sabotage"),
             _ => return snapshot,
         }
         Arc::new(shown)
