@@ -187,7 +187,7 @@ impl Site {
             // The beginning of a record of a handshake: the rest never comes.
             Place::Tls if is_deaf => client.write(&[22, 3, 1, 2, 0, 1, 0, 1, 252]),
             // Some more than the buffers between us hold.
-            Place::Http | Place::Control if is_deaf && number % 20 == 0 => client.write(&MUCH.repeat(40)),
+            Place::Http | Place::Control if is_deaf && number.is_multiple_of(20) => client.write(&MUCH.repeat(40)),
             Place::Http | Place::Control if is_deaf => client.write(LITTLE),
             Place::Agent if is_deaf => client.write(&b"up\n".repeat(1000)),
             Place::Events if is_deaf => {
