@@ -13,7 +13,7 @@ use actix_http::ConnectionType;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::error::QueryPayloadError;
 use actix_web::http::header::HeaderValue;
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{Method, StatusCode, Version, header};
 use actix_web::web::{Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, rt, web};
 use tokio::sync::{mpsc, oneshot};
@@ -70,10 +70,12 @@ pub(super) async fn serve(request: HttpRequest, payload: Payload, site: Data<Sit
     let (Some(door), Some(Last(last))) = (request.conn_data::<Door>().copied(), request.conn_data()) else {
         return HttpResponse::InternalServerError().finish();
     };
-    let (label, response) = match last.get() {
+    let (label, mut response) = match last.get() {
         true => (route::OTHER, behind_the_last(&request)),
         false => respond(&request, payload, &site, door).await,
     };
+    // actix fills it in when it writes: until then a head out of its pool has that of what it answered before.
+    response.head_mut().version = Version::HTTP_11;
     let closes = request.head().connection_type() == ConnectionType::Close
         || response.head().connection_type() == ConnectionType::Close;
     last.set(last.get() || closes);
