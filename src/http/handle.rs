@@ -205,7 +205,11 @@ async fn seen(site: &Data<Site>, pairs: &Pairs) -> Seen {
     let digest = Arc::clone(&site.parts.board.read().snapshot.digest);
     if digest.rows_held() > ROWS_AT_ONCE {
         // Where that cannot be done, they are made as the page is.
-        let _ = blocking(move || Ok(digest.make_rows())).await;
+        let make = move || {
+            digest.make_rows();
+            Ok(())
+        };
+        let _ = blocking(make).await;
     }
     let now = clock::now();
     Seen {

@@ -17,7 +17,7 @@ pub const FAULTS: &[Fault] = &[Fault {
 
 fn asleep(scale: Scale) -> Tally {
     let node = Node::start(
-        "tenants: {acme: {}}\ndigest: {budget: 1000000, tenant_budget: 1000000, stale_after: 5s}\n\
+        "tenants: {acme: {}}\ndigest: {budget: 1000000, tenant_budget: 1000000, stale_after: 15s}\n\
          probes: {doctor: {enabled: false}}\n",
     );
     node.until_status("ok", PATIENCE);
@@ -45,7 +45,12 @@ fn asleep(scale: Scale) -> Tally {
             });
             node.until("/ready", PATIENCE, is_ok);
             until_counted(&node, last);
-            assert_eq!(downs(&node), before, "somebody is blamed for it");
+            assert_eq!(
+                downs(&node),
+                before,
+                "somebody is blamed for it: {}",
+                node.get("/v1/history?limit=20").body
+            );
             has_not_panicked(&node);
         });
     }
