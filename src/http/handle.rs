@@ -5,7 +5,6 @@ use std::cell::Cell;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -19,21 +18,18 @@ use actix_web::{HttpRequest, HttpResponse, rt, web};
 use tokio::sync::{mpsc, oneshot};
 
 use super::access::{Credentials, Standing};
+use super::long::{history, seen, webhook_digest};
 use super::off_loop::{Undone, off_loop};
-use super::page::timeline::Range;
 use super::reply::{JSON, Reply};
 use super::route::{self, Found, Missed, Route, Surface};
-use super::site::{self, HistoryQuery, Seen, Site};
+use super::site::{self, Site};
 use super::transfer::{self, Wanted};
 use super::{body, control, openapi};
 use crate::account;
-use crate::clock;
-use crate::digest::answer::{Query, Which, answer, answer_window};
-use crate::digest::window_view;
 use crate::engine::Command;
 
 /// How long an answer from the main loop or the disk is awaited.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the system may think about who the operator is; it may ask a directory server.
 const NAME_PATIENCE: Duration = Duration::from_millis(500);
 /// The same for events, whose commit is awaited for 5 s, and then for 2 s that they are shown: what came of it is for
@@ -59,10 +55,7 @@ pub(super) struct Last(Cell<bool>);
 /// Path and query of a request: 414 beyond. Longer ones than actix reads (64 KiB) are its 400.
 const TARGET_BYTES_MAX: usize = 8 * 1024;
 
-/// More rows are made and written elsewhere: load balancers would wait behind them.
-const ROWS_AT_ONCE: usize = 2_000;
-
-type Pairs = Vec<(String, String)>;
+pub(super) type Pairs = Vec<(String, String)>;
 
 /// Answers one request, and measures it.
 pub(super) async fn serve(request: HttpRequest, payload: Payload, site: Data<Site>) -> HttpResponse {
@@ -200,77 +193,6 @@ async fn ready(
     site::ready(site, tenant, pairs, accept, standing, seen.as_ref())
 }
 
-/// What a page shows beside the snapshot.
-async fn seen(site: &Data<Site>, pairs: &Pairs) -> Seen {
-    let digest = Arc::clone(&site.parts.board.read().snapshot.digest);
-    if digest.rows_held() > ROWS_AT_ONCE {
-        // Where that cannot be done, they are made as the page is.
-        let make = move || {
-            digest.make_rows();
-            Ok(())
-        };
-        let _ = blocking(make).await;
-    }
-    let now = clock::now();
-    Seen {
-        now,
-        sparks: site.past.sparks(&site.parts, now.wall).await,
-        timelines: site.past.timelines(&site.parts).await,
-        range: Range::of_query(pairs),
-    }
-}
-
-async fn webhook_digest(site: &Data<Site>, pairs: &Pairs) -> Reply {
-    let query = match Query::parse(pairs) {
-        Ok(query) => query,
-        Err(why) => {
-            let hint = "known: window=sliding|last|2026-11-20T07:25:00Z, tenant=, limit=, scope=local";
-            return Reply::problem(400, &why.to_string(), hint);
-        }
-    };
-    let now = clock::now();
-    let snapshot = Arc::clone(&site.parts.board.read().snapshot);
-    let is_long = snapshot.digest.rows_held() > ROWS_AT_ONCE;
-    let of_held = {
-        let query = query.clone();
-        move || answer(&snapshot.digest, &query, &snapshot.node, now).map(|answer| Reply::json(body::json(&answer)))
-    };
-    let held = match is_long {
-        true => blocking(move || Ok(of_held())).await,
-        false => Ok(of_held()),
-    };
-    let missing = match held {
-        Ok(Ok(reply)) | Err(reply) => return reply,
-        Ok(Err(missing)) => missing,
-    };
-    let shown = |window| {
-        let published = site.parts.board.read();
-        let snapshot = &published.snapshot;
-        let answer = answer_window(&snapshot.digest, &window, &query, &snapshot.node, now);
-        Reply::json(body::json(&answer))
-    };
-    let read = site.parts.window.clone();
-    match blocking(move || read(missing.start)).await {
-        Ok(Some(window)) => shown(window),
-        // There is always a last closed window: a node that has just begun has counted nothing in it.
-        Ok(None) if query.window == Which::Last => shown(window_view(missing.start, &[])),
-        Ok(None) => Reply::problem(404, &missing.to_string(), "window=last is the last closed window"),
-        Err(reply) => reply,
-    }
-}
-
-async fn history(site: &Data<Site>, pairs: &Pairs) -> Reply {
-    let query = match HistoryQuery::parse(pairs) {
-        Ok(query) => query,
-        Err((error, hint)) => return Reply::problem(400, &error, &hint),
-    };
-    let read = site.parts.history.clone();
-    match blocking(move || read(&query)).await {
-        Ok(report) => Reply::json(body::json(&report)),
-        Err(reply) => reply,
-    }
-}
-
 const fn changes(route: Route<'_>) -> bool {
     matches!(
         route,
@@ -358,24 +280,7 @@ async fn answered<T>(answer: oneshot::Receiver<T>) -> Result<T, Reply> {
     }
 }
 
-async fn blocking<T: Send + 'static>(read: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, Reply> {
-    match rt::time::timeout(PATIENCE, off_loop(read)).await {
-        Ok(Ok(Ok(read))) => Ok(read),
-        Ok(Ok(Err(why))) => Err(Reply::problem(
-            503,
-            &why,
-            "GET /v1/checks/store says what the store is missing",
-        )),
-        Ok(Err(undone)) => Err(unable(&undone)),
-        Err(_) => Err(Reply::problem(
-            504,
-            "the store did not answer within 5 s",
-            "GET /v1/checks/store says how it is",
-        )),
-    }
-}
-
-fn unable(undone: &Undone) -> Reply {
+pub(super) fn unable(undone: &Undone) -> Reply {
     Reply::problem(503, &undone.to_string(), "ask again once it has")
 }
 

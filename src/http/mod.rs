@@ -13,7 +13,7 @@
 //! Invariants: a read-only question is answered from the last snapshot in memory: no request runs a
 //! probe, waits for one, or (but for `/v1/history` and old digest windows) reads the disk. Nothing on
 //! a TCP listener changes state. Only `server`, `entrance`, `front`, `wire`, `handle`, `credentials`,
-//! `off_loop`, `pair`, `past`, `token`, `client` and `heartbeat` touch the world.
+//! `long`, `off_loop`, `pair`, `past`, `token`, `client` and `heartbeat` touch the world.
 
 pub mod accept;
 pub mod access;
@@ -30,6 +30,7 @@ pub mod forms;
 mod front;
 mod handle;
 pub mod heartbeat;
+mod long;
 pub mod metrics;
 mod newcomers;
 mod off_loop;

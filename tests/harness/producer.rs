@@ -257,17 +257,25 @@ impl Shared {
     }
 }
 
-/// What the node remembers of the producer: the last sequence number it has counted.
+/// What the node remembers of the producer, who has gone: the last sequence number it has counted. Until the node has
+/// noticed that, it refuses a second connection of the same producer.
 pub fn last_seq(node: &Node) -> u64 {
-    let mut stream = node.events();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
-        .write_all(b"{\"hello\":{\"producer\":\"gw-1\",\"epoch\":\"e1\"}}\n")
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).unwrap();
-    let hello: Value = serde_json::from_str(&line).unwrap();
-    hello["hello"]["last_seq"].as_u64().unwrap()
+    let began = Instant::now();
+    loop {
+        let mut stream = node.events();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+            .write_all(b"{\"hello\":{\"producer\":\"gw-1\",\"epoch\":\"e1\"}}\n")
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).unwrap();
+        let hello: Value = serde_json::from_str(&line).unwrap();
+        if let Some(last) = hello["hello"]["last_seq"].as_u64() {
+            return last;
+        }
+        assert!(began.elapsed() < PATIENCE, "no hello: {line}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// All failures in the aligned windows since then (Unix seconds), the open one included.

@@ -27,5 +27,6 @@ fn a_hundred_kills_under_load_lose_nothing_and_count_nothing_twice() {
     node.wait_until_it_answers();
     let counted = producer.settle(&node);
     println!("{ROUNDS} kills, {counted} counted");
+    drop(producer);
     assert_eq!(last_seq(&node), counted);
 }
