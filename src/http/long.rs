@@ -7,7 +7,7 @@ use actix_web::web::Data;
 
 use super::body;
 use super::handle::{PATIENCE, Pairs, unable};
-use super::off_loop::off_loop;
+use super::off_loop::{computed, off_loop};
 use super::page::timeline::Range;
 use super::reply::Reply;
 use super::site::{HistoryQuery, Seen, Site};
@@ -23,11 +23,7 @@ pub(super) async fn seen(site: &Data<Site>, pairs: &Pairs) -> Seen {
     let digest = Arc::clone(&site.parts.board.read().snapshot.digest);
     if digest.rows_held() > ROWS_AT_ONCE {
         // Where that cannot be done, they are made as the page is.
-        let make = move || {
-            digest.make_rows();
-            Ok(())
-        };
-        let _ = blocking(make).await;
+        let _ = computed(move || digest.make_rows()).await;
     }
     let now = clock::now();
     Seen {
@@ -54,12 +50,13 @@ pub(super) async fn webhook_digest(site: &Data<Site>, pairs: &Pairs) -> Reply {
         move || answer(&snapshot.digest, &query, &snapshot.node, now).map(|answer| Reply::json(body::json(&answer)))
     };
     let held = match is_long {
-        true => blocking(move || Ok(of_held())).await,
-        false => Ok(of_held()),
+        // Without a thread to spare it is answered all the same.
+        true => computed(of_held.clone()).await.unwrap_or_else(|_| of_held()),
+        false => of_held(),
     };
     let missing = match held {
-        Ok(Ok(reply)) | Err(reply) => return reply,
-        Ok(Err(missing)) => missing,
+        Ok(reply) => return reply,
+        Err(missing) => missing,
     };
     let shown = |window| {
         let published = site.parts.board.read();

@@ -11,9 +11,12 @@ use tokio::sync::{Semaphore, oneshot};
 
 /// At once, of each worker: a slow disk takes no more threads, the others wait.
 const THREADS_MAX: usize = 4;
+/// Of those that only compute: they have places of their own, so that a disk that hangs keeps nobody from what is in memory.
+const COMPUTING_MAX: usize = 2;
 
 thread_local! {
     static PLACES: Arc<Semaphore> = Arc::new(Semaphore::new(THREADS_MAX));
+    static COMPUTING: Arc<Semaphore> = Arc::new(Semaphore::new(COMPUTING_MAX));
 }
 
 /// Why nothing came of it.
@@ -27,8 +30,20 @@ pub(super) enum Undone {
 
 /// Does `work` elsewhere, and waits for it; who no longer waits does not end it.
 pub(super) async fn off_loop<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Undone> {
+    elsewhere(PLACES.with(Arc::clone), work).await
+}
+
+/// The same for what needs neither disk nor system and is only much.
+pub(super) async fn computed<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Undone> {
+    elsewhere(COMPUTING.with(Arc::clone), work).await
+}
+
+async fn elsewhere<T: Send + 'static>(
+    places: Arc<Semaphore>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Undone> {
     // Never closed; were it, the work would be done all the same.
-    let place = PLACES.with(Arc::clone).acquire_owned().await.ok();
+    let place = places.acquire_owned().await.ok();
     let (tell, told) = oneshot::channel();
     let thread = thread::Builder::new().name("http-off-loop".into());
     let started = thread.spawn(move || {
@@ -51,6 +66,21 @@ mod tests {
         assert_eq!(off_loop(|| 7).await.unwrap(), 7);
         let panicked = off_loop(|| panic!("of this test")).await;
         assert!(matches!(panicked, Err::<(), _>(Undone::Panicked)));
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_hangs_keeps_nobody_from_what_is_in_memory() {
+        let (let_go, held) = mpsc::channel::<()>();
+        let held = Arc::new(std::sync::Mutex::new(held));
+        let local = tokio::task::LocalSet::new();
+        for _ in 0..THREADS_MAX {
+            let held = Arc::clone(&held);
+            local.spawn_local(off_loop(move || {
+                let _ = held.lock().unwrap().recv();
+            }));
+        }
+        assert_eq!(local.run_until(computed(|| 7)).await.unwrap(), 7);
+        drop(let_go);
     }
 
     #[tokio::test]

@@ -282,7 +282,7 @@ fn worst(checks: &[&CheckView]) -> Verdict {
 /// What orders reasons of one severity.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Weight {
-    /// No answer says so: it could not be asked, or was silent for too long.
+    /// No answer that is remembered says so: it could not be asked, or was silent.
     is_guess: bool,
     layer: Layer,
 }

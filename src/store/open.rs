@@ -84,7 +84,11 @@ impl Store {
             Ok((database, restored, producers)) => (database, None, restored, producers),
             Err(Unfit::Newer { found, written_by }) => return Err(newer(path, found, &written_by)),
             Err(Unfit::Io(reason)) => unwritable(&path, merge, reason)?,
-            Err(Unfit::Corrupt(reason)) => {
+            // A page that the disk does not give is "corrupt" to SQLite, and its file may be whole.
+            Err(Unfit::Corrupt(reason) | Unfit::Short(reason)) if let Err(error) = read_through(&path) => {
+                unwritable(&path, merge, format!("{reason}: {error}"))?
+            }
+            Err(Unfit::Corrupt(reason) | Unfit::Short(reason)) => {
                 tracing::error!(path = %path.display(), reason, "the database is corrupt: it is set aside, a new one begins");
                 match set_aside(&path, now) {
                     Ok(aside) => quarantined = Some(aside),
@@ -128,6 +132,20 @@ impl Store {
     pub fn stats(&self) -> Arc<Stats> {
         self.stats.clone()
     }
+}
+
+/// Reads all of the database and its log, and keeps nothing.
+fn read_through(path: &Path) -> io::Result<()> {
+    for path in [path.to_owned(), side_file(path, "-wal")] {
+        match File::open(path) {
+            Ok(mut file) => {
+                io::copy(&mut file, &mut io::sink())?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 type Whole = (Database, Restored, Vec<ProducerRow>);

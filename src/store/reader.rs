@@ -2,7 +2,7 @@
 //! hold up a commit (SQLite's write-ahead log), and nothing here is called from the hot path.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 
 use rusqlite::{Connection, Row, named_params};
@@ -41,6 +41,8 @@ struct Shared {
     idle: Mutex<Vec<(u64, Connection)>>,
     /// Held, shared, by each who reads.
     reading: RwLock<()>,
+    /// The file is wanted closed: who reads may end, and nobody begins.
+    closing: AtomicBool,
 }
 
 impl Reader {
@@ -54,6 +56,7 @@ impl Reader {
             generation: AtomicU64::new(0),
             idle: Mutex::default(),
             reading: RwLock::default(),
+            closing: AtomicBool::new(false),
         };
         Reader {
             shared: Arc::new(shared),
@@ -65,14 +68,17 @@ impl Reader {
         self.shared.generation.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Nobody has the file open, and nobody opens it while this is held; `None`: somebody reads just now.
+    /// Nobody has the file open, and nobody opens it while this is held; `None`: somebody reads just now. From the first
+    /// call on nobody begins to read until it was given: readers that follow each other would keep it from the writer.
     pub(super) fn shut(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        self.shared.closing.store(true, Ordering::Release);
         let shut = match self.shared.reading.try_write() {
             Ok(shut) => shut,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
         self.idle().clear();
+        self.shared.closing.store(false, Ordering::Release);
         Some(shut)
     }
 
@@ -112,6 +118,9 @@ impl Reader {
     }
 
     pub(super) fn read<T>(&self, ask: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<T, ReadError> {
+        if self.shared.closing.load(Ordering::Acquire) {
+            return Err(ReadError("the store is being opened again after a failure".into()));
+        }
         let _reading = self.shared.reading.read().unwrap_or_else(PoisonError::into_inner);
         let generation = self.shared.generation.load(Ordering::Acquire);
         let kept = {
@@ -201,7 +210,7 @@ fn unreadable(column: usize, error: String) -> rusqlite::Error {
 impl Unfit {
     pub(super) fn reason(&self) -> String {
         match self {
-            Unfit::Corrupt(reason) | Unfit::Io(reason) => reason.clone(),
+            Unfit::Corrupt(reason) | Unfit::Short(reason) | Unfit::Io(reason) => reason.clone(),
             Unfit::Newer { found, written_by } => format!("it was written by readyd {written_by} (schema {found})"),
         }
     }

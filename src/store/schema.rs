@@ -109,6 +109,8 @@ CREATE INDEX transitions_checks ON transitions (tenant, at) WHERE probe IS NOT N
 pub(super) enum Unfit {
     /// Damaged, or not ours: it is set aside.
     Corrupt(String),
+    /// Too short for its own pages: damage at a start; while it is in use somebody has cut it, and all is held in memory.
+    Short(String),
     /// Written by a later readyd: never set aside.
     Newer { found: i32, written_by: String },
     /// It may well be fine, and cannot be used now: no space, no permission, I/O.
@@ -263,15 +265,10 @@ impl From<rusqlite::Error> for Unfit {
         use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
         use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
         let extended = error.sqlite_error().map(|error| error.extended_code);
+        if extended == Some(ffi::SQLITE_IOERR_SHORT_READ) {
+            return Unfit::Short(error.to_string());
+        }
         let is_corrupt = match &error {
-            // A page that the file should have and is too short for: a disk that fails does not say so.
-            _ if matches!(
-                extended,
-                Some(ffi::SQLITE_IOERR_SHORT_READ | ffi::SQLITE_IOERR_CORRUPTFS)
-            ) =>
-            {
-                true
-            }
             // A row that readyd cannot have written: to read it again would not help.
             FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..) => true,
             _ => matches!(error.sqlite_error_code(), Some(DatabaseCorrupt | NotADatabase)),

@@ -1,8 +1,8 @@
 //! Shell: the one thread that writes: takes the connections' deltas and what the engine wants kept, commits
 //! them together, and tells both.
 //!
-//! It commits at once when it was idle. Under load it lets work gather for as long as the last commit is
-//! less than [`GATHER`] ago, but never once the senders have gone quiet: a producer that waits for its
+//! It commits at once when it was idle. Under load it lets work gather for some times what the last commit took
+//! ([`GATHER_COMMITS`], [`GATHER_MAX`]), but never once the senders have gone quiet: a producer that waits for its
 //! acknowledgement before it sends more is not made to wait for nothing.
 
 #![expect(
@@ -32,8 +32,11 @@ use crate::ingest::way::give_way;
 /// committed meanwhile, and senders wait in turn.
 pub type OnEvent = Box<dyn Fn(StoreEvent) + Send>;
 
-/// How much time commits are apart under load.
-const GATHER: Duration = Duration::from_millis(20);
+/// Under load so many times what the last commit took lies between two of them: a quarter of the time at most is spent
+/// committing, and on a fast disk an acknowledgement is as fast.
+const GATHER_COMMITS: u32 = 3;
+/// And no more than that: on a slow disk senders wait for the disk, and not for others.
+const GATHER_MAX: Duration = Duration::from_millis(20);
 /// Senders that sent nothing for so long are quiet.
 const QUIET: Duration = Duration::from_micros(500);
 /// Pauses between attempts while commits fail.
@@ -87,6 +90,7 @@ impl Writer {
             folded: 0,
             failing: None,
             committed_at: None,
+            gather: GATHER_MAX,
             pruned_at: None,
             on_event,
             store,
@@ -138,6 +142,8 @@ struct Worker {
     folded: u64,
     failing: Option<Retry>,
     committed_at: Option<Instant>,
+    /// How much time lies between that and the next one, under load.
+    gather: Duration,
     pruned_at: Option<Instant>,
     on_event: OnEvent,
     store: Store,
@@ -174,7 +180,10 @@ impl Worker {
         for _ in 0..LAST_COMMITS_MAX {
             self.turn();
             self.absorb();
-            if self.pending.is_empty() && self.parts.is_empty() {
+            // What came after a failure waits behind it.
+            let later = self.later.as_ref();
+            let is_later_empty = later.is_none_or(|(later, parts)| later.is_empty() && parts.is_empty());
+            if self.pending.is_empty() && self.parts.is_empty() && is_later_empty {
                 break;
             }
         }
@@ -194,7 +203,7 @@ impl Worker {
         };
         let mut reads = self.hub.reads();
         loop {
-            let left = GATHER.saturating_sub(committed_at.elapsed());
+            let left = self.gather.saturating_sub(committed_at.elapsed());
             if left.is_zero() || self.hub.bell().pause(left.min(QUIET)) {
                 return;
             }
@@ -265,7 +274,9 @@ impl Worker {
     fn commit(&mut self, prune: bool) -> Result<(), Unfit> {
         let began = Instant::now();
         self.folded = self.store.database.commit(&self.pending, clock::now().wall, prune)?;
-        self.store.stats.committed(began.elapsed());
+        let took = began.elapsed();
+        self.gather = (took * GATHER_COMMITS).min(GATHER_MAX);
+        self.store.stats.committed(took);
         if prune {
             self.pruned_at = Some(began);
         }
@@ -340,7 +351,11 @@ impl Worker {
     fn reopen(&mut self) -> bool {
         let found = match readers_gone(&self.store.reader) {
             Some(_gone) => self.store.database.reopen(),
-            None => Err(Unfit::Io("somebody reads the database for long".into())),
+            // Why it was closed is the news, not who holds it up.
+            None => Err(Unfit::Io(self.store.stats.failing().map_or_else(
+                || "somebody reads the database for long".to_owned(),
+                |failing| failing.reason,
+            ))),
         };
         let found = match found {
             Ok(Found::Same { landed }) => Ok(landed),

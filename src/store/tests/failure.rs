@@ -122,11 +122,18 @@ fn a_file_that_failed_is_opened_again_when_nobody_reads_from_it_any_more() {
     house.persist(state(1, "drain", Some("1")));
     house.until("failing");
     assert!(house.events.recv_timeout(Duration::from_millis(300)).is_err());
+    let another = house.reader.read(|_| Ok(()));
+    assert!(
+        another.is_err(),
+        "readers that follow each other would keep it from the writer"
+    );
+    assert_eq!(house.stats.failing().unwrap().reason, "the answer was lost");
     read_on.send(()).unwrap();
     assert!(reading.join().unwrap());
     house.until("recovered");
     // Else the one whose sync failed may be in use again.
     assert!(open_files().is_none_or(|open| open == 1), "{:?}", open_files());
+    assert!(house.reader.read(|_| Ok(())).is_ok());
 }
 
 /// A small file system of its own; `None` where we may not mount one.
