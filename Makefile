@@ -44,7 +44,7 @@ peers: tools
 	$(CARGO) test --locked --test peers
 
 faults: tools
-	FAULTS=full $(CARGO) test --locked --test faults -- --test-threads 1 $(FAULT)
+	FAULTS=full $(CARGO) test --locked --test faults -- --test-threads 2 $(FAULT)
 
 soak:
 	SOAK_MINUTES=$(SOAK_MINUTES) $(CARGO) test --locked --release --test soak -- --nocapture

@@ -2,7 +2,7 @@
 
 /// How much nicer they are. With ingest saturated on two cores `/ready`'s p99 is twice that at rest; without this, four times.
 #[cfg(target_os = "linux")]
-const NICER_BY: i32 = 10;
+const NICER_BY: i32 = 5;
 
 /// The calling thread, for good. Threads have a niceness of their own on Linux alone; elsewhere nothing changes.
 pub(crate) fn give_way() {

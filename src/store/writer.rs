@@ -1,8 +1,8 @@
 //! Shell: the one thread that writes: takes the connections' deltas and what the engine wants kept, commits
 //! them together, and tells both.
 //!
-//! It commits at once when it was idle. Under load it lets work gather for some times what the last commit took
-//! ([`GATHER_COMMITS`], [`GATHER_MAX`]), but never once the senders have gone quiet: a producer that waits for its
+//! It commits at once when it was idle. Under load it lets work gather for a while
+//! ([`GATHER_MIN`], [`GATHER_MAX`]), but never once the senders have gone quiet: a producer that waits for its
 //! acknowledgement before it sends more is not made to wait for nothing.
 
 #![expect(
@@ -32,13 +32,12 @@ use crate::ingest::way::give_way;
 /// committed meanwhile, and senders wait in turn.
 pub type OnEvent = Box<dyn Fn(StoreEvent) + Send>;
 
-/// Under load so many times what the last commit took lies between two of them: a quarter of the time at most is spent
-/// committing, and on a fast disk an acknowledgement is as fast.
-const GATHER_COMMITS: u32 = 3;
-/// And no more than that: on a slow disk senders wait for the disk, and not for others.
+/// How much time lies between two commits under load that never pauses: as much as the last one took, so that half of the
+/// time at most is spent committing, and within these bounds. Nobody is to wait for ten milliseconds because of it.
+const GATHER_MIN: Duration = Duration::from_millis(7);
 const GATHER_MAX: Duration = Duration::from_millis(20);
 /// Senders that sent nothing for so long are quiet.
-const QUIET: Duration = Duration::from_micros(500);
+const QUIET: Duration = Duration::from_micros(200);
 /// Pauses between attempts while commits fail.
 const RETRY_FIRST: Duration = Duration::from_millis(100);
 const RETRY_LAST: Duration = Duration::from_secs(2);
@@ -90,7 +89,7 @@ impl Writer {
             folded: 0,
             failing: None,
             committed_at: None,
-            gather: GATHER_MAX,
+            gather: GATHER_MIN,
             pruned_at: None,
             on_event,
             store,
@@ -275,7 +274,7 @@ impl Worker {
         let began = Instant::now();
         self.folded = self.store.database.commit(&self.pending, clock::now().wall, prune)?;
         let took = began.elapsed();
-        self.gather = (took * GATHER_COMMITS).min(GATHER_MAX);
+        self.gather = took.clamp(GATHER_MIN, GATHER_MAX);
         self.store.stats.committed(took);
         if prune {
             self.pruned_at = Some(began);
