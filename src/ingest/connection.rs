@@ -167,10 +167,12 @@ impl Conversation {
     /// Folds all complete lines of the buffer; `false` when the peer has gone while it had to wait.
     fn fold_buffered(&mut self, source: &Arc<Source>) -> bool {
         loop {
+            let folding = self.hub.folding();
             let folded = source.read(self.buffer.bytes(), clock::now(), &mut self.rejections);
+            self.hub.folded(source, folded.newly_dirty);
+            drop(folding);
             self.rejections.clear();
             self.buffer.consume(folded.read.consumed);
-            self.hub.folded(source, folded.newly_dirty);
             if !folded.has_room && !self.wait_for_room(source) {
                 return false;
             }

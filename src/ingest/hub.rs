@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -40,6 +40,8 @@ pub struct Hub {
     dirty: Mutex<Vec<Arc<Source>>>,
     /// Reads so far: when it stands still, the senders are quiet.
     reads: AtomicU64,
+    /// Senders whose lines are being folded just now.
+    folding: AtomicUsize,
     /// Lines dropped since the last batch that said so.
     dropped: AtomicU64,
     producers: Mutex<Producers>,
@@ -82,6 +84,7 @@ impl Hub {
             settings: RwLock::new(settings),
             dirty: Mutex::default(),
             reads: AtomicU64::new(0),
+            folding: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
             producers: Mutex::new(Producers {
                 registry: Registry::new(producers),
@@ -121,6 +124,12 @@ impl Hub {
         };
         let node = settings.node.clone();
         Arc::new(FoldSettings { node, allowed, via })
+    }
+
+    /// A sender begins to fold what it has read, until this is dropped.
+    pub(super) fn folding(&self) -> Folding<'_> {
+        self.folding.fetch_add(1, Ordering::Relaxed);
+        Folding(self)
     }
 
     /// A sender has read and folded something.
@@ -240,6 +249,16 @@ impl Hub {
     }
 }
 
+/// See [`Hub::folding`].
+#[derive(Debug)]
+pub(super) struct Folding<'h>(&'h Hub);
+
+impl Drop for Folding<'_> {
+    fn drop(&mut self) {
+        self.0.folding.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// For the writer.
 impl Hub {
     pub(crate) fn bell(&self) -> &Bell {
@@ -248,6 +267,12 @@ impl Hub {
 
     pub(crate) fn reads(&self) -> u64 {
         self.reads.load(Ordering::Relaxed)
+    }
+
+    /// Nobody has read anything since they were so many, and all that was read is folded: senders pause. One whose thread
+    /// merely waits for a core does not.
+    pub(crate) fn pauses_since(&self, reads: u64) -> bool {
+        self.reads() == reads && self.folding.load(Ordering::Relaxed) == 0
     }
 
     /// What was folded and not yet taken, sender by sender, until that is about `cells_max`.

@@ -206,11 +206,10 @@ impl Worker {
             if left.is_zero() || self.hub.bell().pause(left.min(QUIET)) {
                 return;
             }
-            let now = self.hub.reads();
-            if now == reads {
+            if self.hub.pauses_since(reads) {
                 return;
             }
-            reads = now;
+            reads = self.hub.reads();
         }
     }
 

@@ -55,6 +55,19 @@ fn connection(hub: &Arc<Hub>, text: &str) -> Connection {
 }
 
 #[test]
+fn senders_pause_when_nothing_was_read_and_nothing_is_being_folded() {
+    let hub = hub();
+    let reads = hub.reads();
+    assert!(hub.pauses_since(reads));
+    let folding = hub.folding();
+    assert!(!hub.pauses_since(reads), "its thread may wait for a core");
+    hub.folded(&source(&hub), false);
+    drop(folding);
+    assert!(!hub.pauses_since(reads), "something has come meanwhile");
+    assert!(hub.pauses_since(hub.reads()));
+}
+
+#[test]
 fn one_sender_is_one_part_however_much_it_sends_and_is_told_when_all_of_it_is_on_disk() {
     let hub = hub();
     let source = source(&hub);
