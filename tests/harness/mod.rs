@@ -271,6 +271,20 @@ impl Node {
         exchange(stream, bytes)
     }
 
+    /// As [`Node::try_get`], from an address of this host's loopback: as another host would, for those who count by address.
+    pub fn try_get_from(&self, from: [u8; 4], path: &str) -> Option<Answer> {
+        use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).ok()?;
+        bind(&socket, &SocketAddr::from((from, 0))).ok()?;
+        connect(&socket, &self.address()).ok()?;
+        let stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+        exchange(
+            stream,
+            &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"),
+        )
+    }
+
     /// A request on `control.sock`.
     pub fn control(&self, method: &str, path: &str, body: &str) -> Answer {
         let stream = UnixStream::connect(self.runtime_dir().join("control.sock")).unwrap();
