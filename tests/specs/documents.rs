@@ -19,6 +19,11 @@ const NOT_RUN_HERE: &[(&str, &str)] = &[
     ),
     ("make run", "builds, then serves on the port that people use"),
     ("make bench", "measures for half an hour"),
+    ("make faults", "does harm for half an hour; the suite has a few rounds"),
+    ("cargo test --test faults", "is part of the suite"),
+    ("make soak", "takes half an hour; the suite has half a minute"),
+    ("make simulate", "builds the tests of the library, which play the same histories"),
+    ("make fuzz", "fuzzes for minutes; `fuzz` of the peers does"),
     ("scp ", "asks another host"),
     ("ssh ", "asks another host"),
     (
