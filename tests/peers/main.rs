@@ -24,7 +24,6 @@ mod debian;
 mod deploy;
 mod envoy;
 mod faults;
-mod fuzz;
 mod haproxy;
 mod healthy;
 mod known_good;

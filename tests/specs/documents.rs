@@ -23,7 +23,7 @@ const NOT_RUN_HERE: &[(&str, &str)] = &[
     ("cargo test --test faults", "is part of the suite"),
     ("make soak", "takes half an hour; the suite has half a minute"),
     ("make simulate", "builds the tests of the library, which play the same histories"),
-    ("make fuzz", "fuzzes for minutes; `fuzz` of the peers does"),
+    ("make fuzz", "fuzzes for minutes; the suite replays the corpus"),
     ("scp ", "asks another host"),
     ("ssh ", "asks another host"),
     (
