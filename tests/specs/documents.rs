@@ -22,7 +22,10 @@ const NOT_RUN_HERE: &[(&str, &str)] = &[
     ("make faults", "does harm for half an hour; the suite has a few rounds"),
     ("cargo test --test faults", "is part of the suite"),
     ("make soak", "takes half an hour; the suite has half a minute"),
-    ("make simulate", "builds the tests of the library, which play the same histories"),
+    (
+        "make simulate",
+        "builds the tests of the library, which play the same histories",
+    ),
     ("make fuzz", "fuzzes for minutes; the suite replays the corpus"),
     ("scp ", "asks another host"),
     ("ssh ", "asks another host"),
