@@ -281,7 +281,7 @@ fn worst(checks: &[&CheckView]) -> Verdict {
 
 /// What orders reasons of one severity.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Weight {
+struct Rank {
     /// No answer that is remembered says so: it could not be asked, or was silent.
     is_guess: bool,
     layer: Layer,
@@ -319,7 +319,7 @@ fn check_reasons(checks: &[&CheckView], faults: &[Fault], weight: impl Fn(&Check
             hint: fault.hint.clone(),
         };
         reasons.push((
-            Weight {
+            Rank {
                 is_guess: true,
                 layer: first.layer,
             },
@@ -352,16 +352,16 @@ fn check_reasons(checks: &[&CheckView], faults: &[Fault], weight: impl Fn(&Check
         };
         let is_guess = check.answered.is_none_or(|answered| answered == Verdict::Ok);
         reasons.push((
-            Weight {
+            Rank {
                 is_guess,
                 layer: check.layer,
             },
             reason,
         ));
     }
-    reasons.sort_by(|(weight, one), (other_weight, other)| {
+    reasons.sort_by(|(rank, one), (other_rank, other)| {
         let severity = other.severity.cmp(&one.severity);
-        severity.then_with(|| (weight, &one.check).cmp(&(other_weight, &other.check)))
+        severity.then_with(|| (rank, &one.check).cmp(&(other_rank, &other.check)))
     });
     reasons.into_iter().map(|(_, reason)| reason).collect()
 }

@@ -109,7 +109,7 @@ CREATE INDEX transitions_checks ON transitions (tenant, at) WHERE probe IS NOT N
 pub(super) enum Unfit {
     /// Damaged, or not ours: it is set aside.
     Corrupt(String),
-    /// Too short for its own pages: damage at a start; while it is in use somebody has cut it, and all is held in memory.
+    /// Too short for its own pages: damage when it is opened; of an open one the next opening says what it is.
     Short(String),
     /// Written by a later readyd: never set aside.
     Newer { found: i32, written_by: String },

@@ -363,7 +363,8 @@ impl Worker {
                 Ok(false)
             }
             Ok(Found::Elsewhere) => self.replace().map(|()| false),
-            Err(Unfit::Corrupt(reason)) => self.quarantine(&reason).map(|()| false),
+            // Opened anew it is as at a start: one that stays too short would fail for ever.
+            Err(Unfit::Corrupt(reason) | Unfit::Short(reason)) => self.quarantine(&reason).map(|()| false),
             Err(unfit) => Err(unfit),
         };
         let landed = match found {

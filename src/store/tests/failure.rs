@@ -100,6 +100,24 @@ fn a_checkpoint_that_fails_is_said_and_what_it_was_to_take_is_kept() {
 }
 
 #[test]
+fn a_file_that_is_cut_while_it_is_in_use_is_not_opened_in_vain_for_ever() {
+    let dir = TempDir::new().unwrap();
+    let house = House::new(dir.path());
+    house.persist(state(1, "large", Some(&"x".repeat(400_000))));
+    house.until("persisted 1");
+    house.stop();
+    // The log has the first page, which says how long the file is, and not those that will be missing.
+    let house = House::new(dir.path());
+    house.count("crm");
+    let path = dir.path().join("readyd.sqlite");
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    // What is written over lay on pages that are not there any more.
+    house.persist(state(2, "large", Some("2")));
+    house.until("persisted 2");
+}
+
+#[test]
 fn a_file_that_failed_is_opened_again_when_nobody_reads_from_it_any_more() {
     let dir = TempDir::new().unwrap();
     let house = House::new(dir.path());
